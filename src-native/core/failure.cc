@@ -128,12 +128,17 @@ std::string CodeOf(const GError& error) {
   }
   if (error.domain == G_FILE_ERROR) {
     switch (error.code) {
-      case G_FILE_ERROR_NOENT: return "NOT_FOUND";
+      case G_FILE_ERROR_NOENT:
+        return "NOT_FOUND";
       case G_FILE_ERROR_ACCES:
-      case G_FILE_ERROR_PERM: return "PERMISSION_DENIED";
-      case G_FILE_ERROR_NOSPC: return "NO_SPACE";
-      case G_FILE_ERROR_ROFS: return "READ_ONLY";
-      default: return "FAILED";
+      case G_FILE_ERROR_PERM:
+        return "PERMISSION_DENIED";
+      case G_FILE_ERROR_NOSPC:
+        return "NO_SPACE";
+      case G_FILE_ERROR_ROFS:
+        return "READ_ONLY";
+      default:
+        return "FAILED";
     }
   }
   return error.message ? TextToCode(error.message) : "FAILED";
@@ -161,8 +166,7 @@ Failure Failure::Errno(const char* call, const std::string& path) {
 
 Failure Failure::Precondition() {
   auto critical = TakeCritical();
-  return Failure("INVALID_ARGUMENT",
-                 critical.empty() ? "libostree failed without saying why" : critical);
+  return Failure("INVALID_ARGUMENT", critical.empty() ? "libostree failed without saying why" : critical);
 }
 
 std::string ValidUtf8(std::string_view text) {

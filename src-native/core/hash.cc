@@ -35,11 +35,9 @@ const Crypto* FindCrypto() {
   for (const char* name : {"libcrypto.so.3", "libcrypto.so.4", "libcrypto.so.5"}) {
     void* library = dlopen(name, RTLD_LAZY | RTLD_LOCAL);
     if (library && Find(library, "EVP_MD_CTX_new", crypto.md_ctx_new) &&
-        Find(library, "EVP_MD_CTX_free", crypto.md_ctx_free) &&
-        Find(library, "EVP_sha256", crypto.sha256) && Find(library, "EVP_DigestInit_ex", crypto.init) &&
-        Find(library, "EVP_DigestUpdate", crypto.update) &&
-        Find(library, "EVP_DigestFinal_ex", crypto.final) &&
-        Find(library, "OpenSSL_version", crypto.version))
+        Find(library, "EVP_MD_CTX_free", crypto.md_ctx_free) && Find(library, "EVP_sha256", crypto.sha256) &&
+        Find(library, "EVP_DigestInit_ex", crypto.init) && Find(library, "EVP_DigestUpdate", crypto.update) &&
+        Find(library, "EVP_DigestFinal_ex", crypto.final) && Find(library, "OpenSSL_version", crypto.version))
       return &crypto;
   }
   return nullptr;

@@ -118,7 +118,7 @@ class Out {
   explicit Out(P& target) : target_(target) {}
   ~Out() { target_.reset(raw_); }
   Out(const Out&) = delete;
-  operator typename P::pointer*() { return &raw_; }
+  operator typename P::pointer *() { return &raw_; }
 
  private:
   P& target_;

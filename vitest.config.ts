@@ -1,0 +1,18 @@
+import { fileURLToPath } from 'node:url';
+
+import { defineConfig } from 'vitest/config';
+
+export default defineConfig({
+  resolve: { alias: { ostree: fileURLToPath(new URL('./lib/index.ts', import.meta.url)) } },
+  // Lowers `await using`, which Node 20 does not parse.
+  oxc: { target: 'es2022' },
+  test: {
+    include: ['test/**/*.test.ts'],
+    pool: 'forks',
+    retry: 0,
+    // Real repositories on a shared disk: generous, yet a hang ends.
+    testTimeout: 60_000,
+    hookTimeout: 60_000,
+    teardownTimeout: 15_000,
+  },
+});
