@@ -13,9 +13,13 @@ process.chdir(root);
 const type = process.argv.includes('--debug') ? 'Debug' : 'Release';
 
 try {
-  execFileSync('pkg-config', ['--print-errors', '--exists', 'ostree-1', 'gio-unix-2.0'], { stdio: 'inherit' });
+  execFileSync('pkg-config', ['--print-errors', '--exists', 'ostree-1', 'gio-unix-2.0'], {
+    stdio: 'inherit',
+  });
 } catch {
-  console.error('The headers of libostree are missing. Run scripts/setup: it installs them, or names the packages.');
+  console.error(
+    'The headers of libostree are missing. Run scripts/setup: it installs them, or names the packages.',
+  );
   process.exit(1);
 }
 
@@ -26,12 +30,21 @@ const local = existsSync(join(prefix, 'include/node/common.gypi'));
 const nodedir = local ? [`--nodedir=${prefix}`] : [];
 
 function nodeGyp(...args) {
-  const run = spawnSync(process.execPath, [gyp, ...args, ...nodedir, '--loglevel=error'], { stdio: 'inherit' });
+  const run = spawnSync(process.execPath, [gyp, ...args, ...nodedir, '--loglevel=error'], {
+    stdio: 'inherit',
+  });
   if (run.status !== 0) process.exit(run.status ?? 1);
 }
 
 const sources = readdirSync('src-native', { recursive: true }).filter((name) => name.endsWith('.cc'));
-const settings = [process.version, nodedir, process.env.CC, process.env.CXX, sources.sort(), readFileSync('binding.gyp', 'utf8')];
+const settings = [
+  process.version,
+  nodedir,
+  process.env.CC,
+  process.env.CXX,
+  sources.sort(),
+  readFileSync('binding.gyp', 'utf8'),
+];
 const stamp = createHash('sha256').update(JSON.stringify(settings)).digest('hex');
 const stampFile = 'build/.configured';
 if (!existsSync('build/Makefile') || !existsSync(stampFile) || readFileSync(stampFile, 'utf8') !== stamp) {

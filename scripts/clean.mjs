@@ -7,6 +7,11 @@ import { fileURLToPath } from 'node:url';
 process.chdir(fileURLToPath(new URL('..', import.meta.url)));
 const onlyTypeScript = process.argv.includes('--ts');
 
-const emitted = readdirSync('typings').filter((name) => name !== 'addon.d.ts').map((name) => join('typings', name));
-const native = readdirSync('.').filter((name) => name === 'build' || name === 'prebuilds' || name.startsWith('build-'));
-for (const path of ['dist', ...emitted, ...(onlyTypeScript ? [] : native)]) rmSync(path, { recursive: true, force: true });
+const emitted = readdirSync('typings')
+  .filter((name) => name !== 'addon.d.ts')
+  .map((name) => join('typings', name));
+const native = readdirSync('.').filter(
+  (name) => name === 'build' || name === 'prebuilds' || name.startsWith('build-'),
+);
+for (const path of ['dist', ...emitted, ...(onlyTypeScript ? [] : native)])
+  rmSync(path, { recursive: true, force: true });
