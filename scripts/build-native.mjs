@@ -1,3 +1,4 @@
+#!/usr/bin/env node
 // Builds build/Release/ostree.node (--debug: build/Debug) with node-gyp: configures when the sources or settings
 // changed, then builds what changed. Run it as often as you like.
 import { execFileSync, spawnSync } from 'node:child_process';
