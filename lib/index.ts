@@ -1,2 +1,31 @@
 // The public exports of the package, and nothing else.
-export {};
+
+// errors, options
+export type { CallOptions, ProgressOptions } from './call.js';
+export { type ErrorDetails, type ObjectName, OstreeError, type OstreeErrorCode, type SignatureFailure } from './errors.js';
+export type { CloseOptions } from './lifetime.js';
+export type { Checksum, Rev } from './types.js';
+
+// variants, version, validation
+
+// repository
+export { type CreateOptions, type OpenOptions, Repo, type RepoMode } from './repo.js';
+
+// refs
+export type { ResolveRevOptions } from './refs.js';
+
+// commits: reading, log, diff
+
+// trees and files
+
+// commits: writing, transactions
+
+// checkout
+
+// fsck, prune
+
+// remotes, pull
+
+// summary, signatures
+
+// sysroot

@@ -1,7 +1,51 @@
 // The export list of the addon, nothing else.
 
-#include <napi.h>
+#include "core/call.h"
+#include "core/failure.h"
+#include "core/js_thread.h"
+#include "repo/refs.h"
+#include "repo/repo.h"
 
-static Napi::Object Init(Napi::Env, Napi::Object exports) { return exports; }
+static Napi::Object Init(Napi::Env env, Napi::Object exports) {
+  ostree::CaptureCriticals();
+  ostree::JsThread::Install(env);
 
-NODE_API_MODULE(NODE_GYP_MODULE_NAME, Init)
+  auto add = [&](const char* name, Napi::Value (*fn)(const Napi::CallbackInfo&)) {
+    exports.Set(name, Napi::Function::New(env, fn, name));
+  };
+
+  // calls
+  add("callNew", ostree::CallNew);
+  add("callCancel", ostree::CallCancel);
+  add("callGiveUp", ostree::CallGiveUp);
+
+  // variants, version, validation
+
+  // repository: open, config, locks
+  add("repoOpen", ostree::RepoOpen);
+  add("repoCreate", ostree::RepoCreate);
+  add("repoReload", ostree::RepoReload);
+
+  // refs
+  add("refResolve", ostree::RefResolve);
+
+  // commits: reading, log, diff
+
+  // trees and files
+
+  // commits: writing, transactions
+
+  // checkout
+
+  // fsck, prune
+
+  // remotes, pull
+
+  // summary, signatures
+
+  // sysroot
+
+  return exports;
+}
+
+NODE_API_MODULE(ostree, Init)

@@ -1,0 +1,57 @@
+// One native call: the only place that knows how AbortSignal, progress and
+// native failures meet.
+import { AsyncResource } from 'node:async_hooks';
+
+import type { Call } from '../typings/addon.js';
+import { checkFunction, checkOptions, checkSignal } from './check.js';
+import { fromNative } from './errors.js';
+import { native } from './native.js';
+
+export interface CallOptions {
+  /** Aborting cancels the call: it rejects with the signal's reason, unless it had already taken effect. */
+  signal?: AbortSignal | undefined;
+}
+
+export interface ProgressOptions<P> extends CallOptions {
+  /** The latest state, at most about ten times a second, never after the promise has settled. A throw cancels the call. */
+  onProgress?: ((progress: P) => void) | undefined;
+}
+
+export interface RunOptions<P> extends ProgressOptions<P> {
+  /** Milliseconds to wait for other work of this process on the repository before giving up with LOCKED. */
+  gateTimeout?: number | undefined;
+}
+
+/** libostree's own default for its lock, `core.lock-timeout-secs`, as of 2022.7. */
+const GATE_TIMEOUT = 30_000;
+
+/**
+ * Runs one native call. Rejects, never throws.
+ * The rejection is the signal's reason when the signal was aborted, else an OstreeError or an argument error.
+ *
+ * @param started - is given what cancels the call, once it has started
+ */
+export async function run<T, P = never>(options: RunOptions<P>, start: (call: Call) => Promise<T>, started?: (cancel: () => void) => void): Promise<T> {
+  checkOptions(options);
+  const { signal, onProgress } = options;
+  checkSignal(signal);
+  if (onProgress !== undefined) checkFunction(onProgress, 'options.onProgress');
+  signal?.throwIfAborted();
+
+  const addon = native();
+  // bind: AsyncLocalStorage follows the caller into the callback.
+  const call = addon.callNew(onProgress && AsyncResource.bind(onProgress));
+  const cancel = () => addon.callCancel(call);
+  signal?.addEventListener('abort', cancel, { once: true });
+  started?.(cancel);
+  const impatience = setTimeout(() => addon.callGiveUp(call), options.gateTimeout ?? GATE_TIMEOUT);
+  try {
+    return await start(call);
+  } catch (error) {
+    if (signal?.aborted) throw signal.reason;
+    throw fromNative(error);
+  } finally {
+    clearTimeout(impatience);
+    signal?.removeEventListener('abort', cancel);
+  }
+}

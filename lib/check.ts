@@ -1,0 +1,86 @@
+// Arguments: their meaning is checked once, here, at the public method; the
+// addon checks their shape again.
+
+class ArgumentTypeError extends TypeError {
+  readonly code = 'ERR_INVALID_ARG_TYPE';
+}
+
+class ArgumentValueError extends RangeError {
+  readonly code = 'ERR_INVALID_ARG_VALUE';
+}
+
+function describe(value: unknown): string {
+  if (value === null || value === undefined) return String(value);
+  if (typeof value === 'object') return `an instance of ${value.constructor?.name ?? 'Object'}`;
+  return `type ${typeof value}`;
+}
+
+/** A TypeError with code ERR_INVALID_ARG_TYPE. */
+export function typeError(name: string, expected: string, value: unknown): TypeError {
+  return new ArgumentTypeError(`${name} must be ${expected}. Received ${describe(value)}`);
+}
+
+/** A RangeError with code ERR_INVALID_ARG_VALUE. */
+export function valueError(name: string, problem: string): RangeError {
+  return new ArgumentValueError(`${name} ${problem}`);
+}
+
+export function checkString(value: unknown, name: string): asserts value is string {
+  if (typeof value !== 'string') throw typeError(name, 'a string', value);
+  if (value.includes('\0')) throw valueError(name, 'must not contain a NUL byte');
+}
+
+/** A string that is not empty: a path, a name. */
+export function checkName(value: unknown, name: string): asserts value is string {
+  checkString(value, name);
+  if (value === '') throw valueError(name, 'must not be empty');
+}
+
+export function checkBoolean(value: unknown, name: string): asserts value is boolean {
+  if (typeof value !== 'boolean') throw typeError(name, 'a boolean', value);
+}
+
+export function checkFunction(value: unknown, name: string): void {
+  if (typeof value !== 'function') throw typeError(name, 'a function', value);
+}
+
+export function checkInteger(value: unknown, name: string, min = 0, max = Number.MAX_SAFE_INTEGER): asserts value is number {
+  if (typeof value !== 'number') throw typeError(name, 'a number', value);
+  if (!Number.isInteger(value) || value < min || value > max) throw valueError(name, `must be an integer from ${min} to ${max}. Received ${value}`);
+}
+
+export function checkArray(value: unknown, name: string): asserts value is unknown[] {
+  if (!Array.isArray(value)) throw typeError(name, 'an array', value);
+}
+
+export function checkObject(value: unknown, name: string): asserts value is Record<string, unknown> {
+  if (typeof value !== 'object' || value === null || Array.isArray(value)) throw typeError(name, 'an object', value);
+}
+
+export function checkOptions(value: unknown): void {
+  checkObject(value, 'options');
+}
+
+export function checkSignal(value: unknown): asserts value is AbortSignal | undefined {
+  if (value !== undefined && !(typeof value === 'object' && value !== null && 'aborted' in value && 'addEventListener' in value)) {
+    throw typeError('options.signal', 'an AbortSignal', value);
+  }
+}
+
+export function checkOneOf<T extends string>(value: unknown, name: string, allowed: readonly T[]): asserts value is T {
+  if (typeof value !== 'string') throw typeError(name, 'a string', value);
+  if (!(allowed as readonly string[]).includes(value)) throw valueError(name, `must be one of ${allowed.join(', ')}. Received '${value}'`);
+}
+
+const CHECKSUM = /^[0-9a-f]{64}$/;
+
+export function checkChecksum(value: unknown, name: string): asserts value is string {
+  checkString(value, name);
+  if (!CHECKSUM.test(value)) throw valueError(name, `must be 64 lower-case hex digits. Received '${value}'`);
+}
+
+/** A revision: anything that libostree can resolve. libostree puts names on the stack, hence the limit. */
+export function checkRev(value: unknown, name = 'rev'): asserts value is string {
+  checkName(value, name);
+  if (Buffer.byteLength(value) > 4096) throw valueError(name, 'must not be longer than 4096 bytes');
+}

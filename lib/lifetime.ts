@@ -1,0 +1,83 @@
+// What open handles (Repo, Sysroot, Transaction) have in common: calls are
+// refused once closed, close() waits for what runs, or cancels it.
+import type { Call } from '../typings/addon.js';
+import { type RunOptions, run } from './call.js';
+import { checkOptions } from './check.js';
+import { OstreeError } from './errors.js';
+
+export interface CloseOptions {
+  /** Cancel what still runs instead of waiting for it. */
+  cancel?: boolean | undefined;
+}
+
+interface Unclosed {
+  what: string;
+}
+
+// A handle that nobody closed keeps descriptors open until the collector finds it.
+const unclosed = new FinalizationRegistry<Unclosed>(({ what }) => {
+  process.emitWarning(`${what} was not closed: call close(), or use 'await using'`, { code: 'OSTREE_UNCLOSED' });
+});
+
+export class Lifetime {
+  readonly #what: string;
+  readonly #running = new Map<Promise<unknown>, () => void>();
+  readonly #atClose = new Set<() => void>();
+  #closed: Promise<void> | undefined;
+
+  /** `what` names it in messages: "Repo /srv/repo". */
+  constructor(what: string) {
+    this.#what = what;
+  }
+
+  /** Warns when `owner` is collected before it was closed. */
+  watch(owner: object): void {
+    unclosed.register(owner, { what: this.#what }, this);
+  }
+
+  get closed(): boolean {
+    return this.#closed !== undefined;
+  }
+
+  /** Throws CLOSED after close(). */
+  check(): void {
+    if (this.#closed) throw new OstreeError('CLOSED', `${this.#what} is closed`);
+  }
+
+  /** One native call, counted among those that close() waits for. */
+  async run<T, P = never>(options: RunOptions<P>, start: (call: Call) => Promise<T>): Promise<T> {
+    this.check();
+    let cancel = () => {};
+    const promise = run(options, start, (cancelCall) => {
+      cancel = cancelCall;
+    });
+    this.#running.set(promise, () => cancel());
+    try {
+      return await promise;
+    } finally {
+      this.#running.delete(promise);
+    }
+  }
+
+  /** Registers what must end when it closes: an open stream, an iterator. The result takes it off again. */
+  atClose(end: () => void): () => void {
+    this.#atClose.add(end);
+    return () => this.#atClose.delete(end);
+  }
+
+  /** Idempotent. `release` runs once nothing uses the handle any more. */
+  async close(options: CloseOptions, release?: () => Promise<void>): Promise<void> {
+    checkOptions(options);
+    this.#closed ??= this.#close(release);
+    if (options.cancel) for (const cancel of this.#running.values()) cancel();
+    await this.#closed;
+  }
+
+  async #close(release?: () => Promise<void>): Promise<void> {
+    unclosed.unregister(this);
+    for (const end of this.#atClose) end();
+    this.#atClose.clear();
+    while (this.#running.size > 0) await Promise.allSettled(this.#running.keys());
+    await release?.();
+  }
+}

@@ -1,0 +1,158 @@
+import { resolve } from 'node:path';
+
+import type { OpenedRepo, RepoHandle, RepoInfo } from '../typings/addon.js';
+import { type CallOptions, run } from './call.js';
+import { checkBoolean, checkName, checkOneOf, checkOptions } from './check.js';
+import { type CloseOptions, Lifetime } from './lifetime.js';
+import { native } from './native.js';
+import * as refs from './refs.js';
+import type { Checksum, Rev } from './types.js';
+
+const MODES = ['archive', 'bare', 'bare-user', 'bare-user-only', 'bare-split-xattrs'] as const;
+
+/** How a repository stores its objects. */
+export type RepoMode = (typeof MODES)[number];
+
+export interface CreateOptions extends CallOptions {
+  /** `bare` unless given, as with `ostree init`. */
+  mode?: RepoMode | undefined;
+  /** The collection that the refs of this repository belong to, such as `org.example.Os`. */
+  collectionId?: string | undefined;
+}
+
+export interface OpenOptions extends CallOptions {
+  /** Where summaries of remotes are cached, for users who may not write the repository. */
+  cacheDir?: string | undefined;
+  /** A directory of further `*.conf` files with remotes. */
+  remotesConfigDir?: string | undefined;
+  /** false: nothing is flushed to disk at the end of a transaction. */
+  fsync?: boolean | undefined;
+}
+
+/** What the files of lib/ need of a Repo. */
+export interface RepoInner {
+  readonly native: RepoHandle;
+  readonly lifetime: Lifetime;
+}
+
+const inners = new WeakMap<object, RepoInner>();
+
+/** The inside of a Repo, for this package's own files. */
+export function innerOf(repo: Repo): RepoInner {
+  const inner = inners.get(repo);
+  if (!inner) throw new TypeError('not a Repo');
+  return inner;
+}
+
+/**
+ * An OSTree repository.
+ *
+ * Everything on a Repo may run side by side. An open Repo does not keep the process alive; a running call does.
+ */
+export class Repo implements AsyncDisposable {
+  #info: RepoInfo;
+  readonly #inner: RepoInner;
+
+  /** @internal Use {@link Repo.open} or {@link Repo.create}. */
+  constructor(opened: OpenedRepo) {
+    this.#info = opened.info;
+    this.#inner = { native: opened.handle, lifetime: new Lifetime(`Repo ${opened.info.path}`) };
+    this.#inner.lifetime.watch(this);
+    inners.set(this, this.#inner);
+  }
+
+  // repository: open, config, locks
+
+  /**
+   * Creates a repository, and opens it. One that is already there, of the same mode, is only opened.
+   * Wraps `ostree_repo_create_at()`.
+   */
+  static async create(path: string, options: CreateOptions = {}): Promise<Repo> {
+    checkName(path, 'path');
+    checkOptions(options);
+    const { mode = 'bare', collectionId } = options;
+    checkOneOf(mode, 'options.mode', MODES);
+    return new Repo(await run(options, (call) => native().repoCreate({ path: resolve(path) }, mode, collectionId, call)));
+  }
+
+  /**
+   * Opens a repository. Wraps `ostree_repo_open()`.
+   *
+   * @param path - without one: `$OSTREE_REPO`, else `/ostree/repo`
+   * @throws {OstreeError} `NOT_FOUND` when there is no repository
+   */
+  static async open(path = process.env['OSTREE_REPO'] ?? '/ostree/repo', options: OpenOptions = {}): Promise<Repo> {
+    checkName(path, 'path');
+    checkOptions(options);
+    const { cacheDir, remotesConfigDir, fsync = true } = options;
+    checkBoolean(fsync, 'options.fsync');
+    if (cacheDir !== undefined) checkName(cacheDir, 'options.cacheDir');
+    if (remotesConfigDir !== undefined) checkName(remotesConfigDir, 'options.remotesConfigDir');
+    const spec = { path: resolve(path), cacheDir: cacheDir && resolve(cacheDir), remotesConfigDir: remotesConfigDir && resolve(remotesConfigDir), fsync };
+    return new Repo(await run(options, (call) => native().repoOpen(spec, call)));
+  }
+
+  /** The absolute path it was opened by. */
+  get path(): string {
+    return this.#info.path;
+  }
+
+  get mode(): RepoMode {
+    return this.#info.mode as RepoMode;
+  }
+
+  get collectionId(): string | null {
+    return this.#info.collectionId;
+  }
+
+  /** Whether this process may write to it. */
+  get writable(): boolean {
+    return this.#info.writable;
+  }
+
+  /** The path of the repository whose objects it also sees (`core.parent`). */
+  get parent(): string | null {
+    return this.#info.parent;
+  }
+
+  /** Reads the config again, after something other than this object changed it. Wraps `ostree_repo_reload_config()`. */
+  async reload(options: CallOptions = {}): Promise<void> {
+    const { native: repo, lifetime } = this.#inner;
+    this.#info = await lifetime.run(options, (call) => native().repoReload(repo, call));
+  }
+
+  /** Refuses new calls and waits for those that run, or cancels them. Idempotent. */
+  close(options: CloseOptions = {}): Promise<void> {
+    return this.#inner.lifetime.close(options);
+  }
+
+  [Symbol.asyncDispose](): Promise<void> {
+    return this.close();
+  }
+
+  // refs
+
+  /**
+   * The commit that a ref, `remote:ref`, checksum, unique abbreviation or `rev^` names.
+   * Wraps `ostree_repo_resolve_rev_ext()`.
+   *
+   * @throws {OstreeError} `NOT_FOUND` when there is none
+   */
+  resolveRev(rev: Rev, options: refs.ResolveRevOptions = {}): Promise<Checksum> {
+    return refs.resolveRev(this.#inner, rev, options);
+  }
+
+  // commits: reading, log, diff
+
+  // trees and files
+
+  // commits: writing, transactions
+
+  // checkout
+
+  // fsck, prune
+
+  // remotes, pull
+
+  // summary, signatures
+}

@@ -1,0 +1,63 @@
+// Where an operation runs. Three classes of thread, and ways to wrap them:
+//
+//   ReadPool()       small; for short reads that wait for nothing but the disk
+//   OwnThread()      a thread for one long operation; at most 16 run, the rest waits as data
+//   DedicatedThread  one thread for ever (a sysroot's: its mount namespace is per thread)
+//   Strand           one operation at a time, in order, holding no thread while idle
+//   Abandonable(e)   its cancelled operations end at once for JS, whatever their thread does
+//
+// (The third class of thread, one per core for hashing and the like, is TaskGroup's.)
+#pragma once
+
+#include <deque>
+#include <memory>
+#include <mutex>
+
+#include "operation.h"
+
+namespace ostree {
+
+class Executor {
+ public:
+  virtual ~Executor() = default;
+  virtual void Post(std::shared_ptr<Operation> operation) = 0;
+};
+
+std::shared_ptr<Executor> ReadPool();
+std::shared_ptr<Executor> OwnThread();
+std::shared_ptr<Executor> Abandonable(std::shared_ptr<Executor> executor);
+
+class Strand final : public Executor, public std::enable_shared_from_this<Strand> {
+ public:
+  void Post(std::shared_ptr<Operation> operation) override;
+
+ private:
+  void RunAll();
+
+  std::mutex mutex_;
+  std::deque<std::shared_ptr<Operation>> queue_;
+  bool active_ = false;
+};
+
+class DedicatedThread final : public Executor {
+ public:
+  explicit DedicatedThread(const char* name);
+  ~DedicatedThread() override;  // the thread ends after what is queued; nobody waits
+  void Post(std::shared_ptr<Operation> operation) override;
+
+ private:
+  struct Queue;
+  std::shared_ptr<Queue> queue_;
+};
+
+// Runs something that is nobody's operation (dropping a handle, say) on a thread of the read pool.
+void RunLater(std::function<void()> task);
+
+namespace OwnThreads {
+// An operation was abandoned: its thread no longer counts among the 16.
+void MakeRoom();
+// Runs a task on a thread of its own, counted among the 16; abandoned() tells whether it no longer counts.
+void Run(std::function<void()> task, std::shared_ptr<Operation> operation);
+}  // namespace OwnThreads
+
+}  // namespace ostree

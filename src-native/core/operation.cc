@@ -1,0 +1,113 @@
+#include "operation.h"
+
+#include "doorbell.h"
+#include "executor.h"
+#include "running.h"
+
+namespace ostree {
+namespace {
+
+constexpr auto kProgressInterval = std::chrono::milliseconds(100);
+
+Failure Cancelled() { return Failure("CANCELLED", "Operation was cancelled"); }
+
+}  // namespace
+
+Operation::Operation(uint64_t id, std::shared_ptr<Doorbell> doorbell, std::unique_ptr<Work> work,
+                     Shared<GCancellable> cancellable, bool wants_progress)
+    : id_(id),
+      doorbell_(std::move(doorbell)),
+      work_(std::move(work)),
+      cancellable_(std::move(cancellable)),
+      wants_progress_(wants_progress) {}
+
+void Operation::Run() noexcept {
+  auto expected = State::kQueued;
+  if (!state_.compare_exchange_strong(expected, State::kRunning)) return;
+  auto self = shared_from_this();
+  running::Guard running(self);
+  Outcome outcome;
+  try {
+    ThrowIfCancelled(cancellable());
+    outcome.value = work_->Run(*this);
+  } catch (const Failure& failure) {
+    outcome.failure = failure;
+  } catch (const std::bad_alloc&) {
+    outcome.failure = Failure("FAILED", "Out of memory");
+  } catch (const std::exception& error) {
+    outcome.failure = Failure("FAILED", error.what());
+  }
+  work_.reset();  // what it captured (handles, locks) goes on this thread
+  set_ticket(nullptr);
+  End(State::kRunning, std::move(outcome));
+}
+
+void Operation::Cancel() {
+  auto self = shared_from_this();
+  g_cancellable_cancel(cancellable());
+  if (End(State::kWaiting, {nullptr, Cancelled()}) || End(State::kQueued, {nullptr, Cancelled()})) {
+    set_ticket(nullptr);
+    return;
+  }
+  if (!abandonable_ || done() || abandoned_.exchange(true)) return;
+  doorbell_->Ring(self);
+  OwnThreads::MakeRoom();
+}
+
+void Operation::set_waiting(std::function<Failure()> why) {
+  why_waiting_ = std::move(why);
+  state_ = State::kWaiting;
+}
+
+void Operation::GiveUp() {
+  if (state_ == State::kWaiting) End(State::kWaiting, {nullptr, why_waiting_()});
+}
+
+bool Operation::Admit() {
+  auto expected = State::kWaiting;
+  return state_.compare_exchange_strong(expected, State::kQueued);
+}
+
+bool Operation::End(State from, Outcome outcome) {
+  {
+    std::lock_guard lock(mutex_);
+    if (!state_.compare_exchange_strong(from, State::kDone)) return false;
+    outcome_ = std::move(outcome);
+  }
+  doorbell_->Ring(shared_from_this());
+  return true;
+}
+
+void Operation::Report(MakeJs progress) {
+  if (!wants_progress_) return;
+  {
+    std::lock_guard lock(mutex_);
+    progress_ = std::move(progress);
+    auto now = std::chrono::steady_clock::now();
+    if (now - last_report_ < kProgressInterval) return;
+    last_report_ = now;
+  }
+  doorbell_->Ring(shared_from_this());
+}
+
+MakeJs Operation::TakeProgress() {
+  std::lock_guard lock(mutex_);
+  return std::exchange(progress_, nullptr);
+}
+
+Operation::Outcome Operation::TakeOutcome() {
+  std::lock_guard lock(mutex_);
+  return std::exchange(outcome_, {});
+}
+
+std::shared_ptr<void> Operation::ticket() const {
+  std::lock_guard lock(mutex_);
+  return ticket_;
+}
+
+void Operation::set_ticket(std::shared_ptr<void> ticket) {
+  std::lock_guard lock(mutex_);
+  std::swap(ticket_, ticket);
+}
+
+}  // namespace ostree

@@ -1,0 +1,30 @@
+// The operations whose work is running now, in the whole process: what an
+// ending environment, or the ending process, must cancel and wait for.
+#pragma once
+
+#include <memory>
+
+namespace ostree {
+
+class Doorbell;
+class Operation;
+
+namespace running {
+
+class Guard {
+ public:
+  explicit Guard(std::shared_ptr<Operation> operation);
+  ~Guard();
+  Guard(const Guard&) = delete;
+
+ private:
+  std::shared_ptr<Operation> operation_;
+};
+
+// Cancels what runs for this environment (nullptr: for any), and waits until
+// it has ended: 1 s for abandoned network jobs, 5 s for the rest. False when
+// some of it still runs.
+bool StopAll(const Doorbell* environment);
+
+}  // namespace running
+}  // namespace ostree

@@ -1,0 +1,97 @@
+// One repository as JS holds it: how to open it, the handle that only reads,
+// and where each kind of work on it runs.
+#pragma once
+
+#include <functional>
+#include <memory>
+#include <mutex>
+#include <string>
+
+#include "core/async.h"
+#include "core/gate.h"
+
+namespace ostree {
+
+struct RepoSpec {
+  std::string path;  // absolute
+  std::optional<std::string> cacheDir, remotesConfigDir;
+  bool fsync = true;
+
+  void Fields(auto&& field) {
+    field("path", path);
+    field("cacheDir", cacheDir);
+    field("remotesConfigDir", remotesConfigDir);
+    field("fsync", fsync);
+  }
+};
+
+// What JS shows of a repository without asking again.
+struct RepoInfo {
+  std::string path, mode;
+  Nullable<std::string> collectionId, parent;
+  bool writable = false;
+
+  void Fields(auto&& field) {
+    field("path", path);
+    field("mode", mode);
+    field("collectionId", collectionId);
+    field("parent", parent);
+    field("writable", writable);
+  }
+};
+
+class Repo {
+ public:
+  static constexpr napi_type_tag kTag = {0x3f6d20a9c1b84e57, 0x8a04e1d7265bc390};
+  static constexpr const char* kName = "repository";
+  static constexpr bool kDropOnJsThread = false;
+  using Opener = std::function<Shared<OstreeRepo>(GCancellable*)>;
+
+  // Opens what `spec` says, by `opener` where a path is not the way (a sysroot's repository).
+  Repo(RepoSpec spec, GCancellable* cancellable, Opener opener = nullptr);
+  // A view through one handle that already holds a lock or a transaction: all its
+  // work runs on that handle, one operation at a time, past the gate.
+  Repo(const Repo& parent, Shared<OstreeRepo> handle, std::shared_ptr<Executor> strand);
+
+  const RepoSpec& spec() const { return spec_; }
+  const std::shared_ptr<Gate>& gate() const { return gate_; }
+
+  // The handle for reading. It never has a transaction, so reads may run side by side.
+  Shared<OstreeRepo> reader() const;
+  // A handle for one writer: libostree allows one transaction a handle.
+  Shared<OstreeRepo> OpenWriter(GCancellable* cancellable) const;
+  // Makes the reader see a changed config.
+  void Reload(GCancellable* cancellable);
+  RepoInfo Info() const;
+
+  // Where work on it runs.
+  std::shared_ptr<Executor> ReadWork() const;                              // short reads
+  std::shared_ptr<Executor> SharedWork(const std::string& what) const;     // long work that others may do too
+  std::shared_ptr<Executor> ExclusiveWork(const std::string& what) const;  // alone in this process
+  // Read-modify-write (config, remotes, refs, detached metadata): a queue, for two handles lose updates.
+  std::shared_ptr<Executor> UpdateWork() const;
+
+ private:
+  const RepoSpec spec_;
+  const Opener opener_;
+  mutable std::mutex mutex_;
+  Shared<OstreeRepo> reader_;
+  std::shared_ptr<Gate> gate_;
+  const std::shared_ptr<Executor> strand_;  // of a view
+};
+
+// What opening resolves to.
+struct OpenedRepo {
+  std::shared_ptr<Repo> handle;
+  RepoInfo info;
+  void Fields(auto&& field) {
+    field("handle", handle);
+    field("info", info);
+  }
+};
+
+Napi::Value RepoOpen(const Napi::CallbackInfo& info);
+Napi::Value RepoCreate(const Napi::CallbackInfo& info);
+Napi::Value RepoReload(const Napi::CallbackInfo& info);
+
+}  // namespace ostree
