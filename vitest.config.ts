@@ -8,6 +8,8 @@ export default defineConfig({
   oxc: { target: 'es2022' },
   test: {
     include: ['test/**/*.test.ts'],
+    // scripts/asan sets it.
+    setupFiles: process.env.OSTREE_LEAK_CHECK ? ['test/lifecycle/planted/leak-check.ts'] : [],
     pool: 'forks',
     retry: 0,
     // Real repositories on a shared disk: generous, yet a hang ends.

@@ -22,7 +22,7 @@ function clang(tool) {
     if (asked.status === 0 && asked.stdout.includes(`version ${CLANG}.`)) return command;
   }
   console.error(
-    `${tool} ${CLANG} is not here (Debian: ${tool}-${CLANG}; scripts/setup --lint installs it), so the C++ is not checked.`,
+    `${tool} ${CLANG} is not here (Debian: ${tool}-${CLANG}; scripts/setup --dev installs it), so the C++ is not checked.`,
   );
   return undefined;
 }
