@@ -16,7 +16,7 @@ const PACKAGES = 'libostree-1-1 (Debian, Ubuntu), ostree-libs (Fedora), ostree (
 
 function addonPath(): string {
   if (process.env['OSTREE_ADDON']) return process.env['OSTREE_ADDON'];
-  const { path } = require('node-gyp-build') as { path(dir: string): string };
+  const { path } = require('node-gyp-build') as { path: (dir: string) => string };
   return path(root);
 }
 
