@@ -31,7 +31,11 @@ const GATE_TIMEOUT = 30_000;
  *
  * @param started - is given what cancels the call, once it has started
  */
-export async function run<T, P = never>(options: RunOptions<P>, start: (call: Call) => Promise<T>, started?: (cancel: () => void) => void): Promise<T> {
+export async function run<T, P = never>(
+  options: RunOptions<P>,
+  start: (call: Call) => Promise<T>,
+  started?: (cancel: () => void) => void,
+): Promise<T> {
   checkOptions(options);
   const { signal, onProgress } = options;
   checkSignal(signal);

@@ -44,9 +44,15 @@ export function checkFunction(value: unknown, name: string): void {
   if (typeof value !== 'function') throw typeError(name, 'a function', value);
 }
 
-export function checkInteger(value: unknown, name: string, min = 0, max = Number.MAX_SAFE_INTEGER): asserts value is number {
+export function checkInteger(
+  value: unknown,
+  name: string,
+  min = 0,
+  max = Number.MAX_SAFE_INTEGER,
+): asserts value is number {
   if (typeof value !== 'number') throw typeError(name, 'a number', value);
-  if (!Number.isInteger(value) || value < min || value > max) throw valueError(name, `must be an integer from ${min} to ${max}. Received ${value}`);
+  if (!Number.isInteger(value) || value < min || value > max)
+    throw valueError(name, `must be an integer from ${min} to ${max}. Received ${value}`);
 }
 
 export function checkArray(value: unknown, name: string): asserts value is unknown[] {
@@ -54,7 +60,8 @@ export function checkArray(value: unknown, name: string): asserts value is unkno
 }
 
 export function checkObject(value: unknown, name: string): asserts value is Record<string, unknown> {
-  if (typeof value !== 'object' || value === null || Array.isArray(value)) throw typeError(name, 'an object', value);
+  if (typeof value !== 'object' || value === null || Array.isArray(value))
+    throw typeError(name, 'an object', value);
 }
 
 export function checkOptions(value: unknown): void {
@@ -62,14 +69,22 @@ export function checkOptions(value: unknown): void {
 }
 
 export function checkSignal(value: unknown): asserts value is AbortSignal | undefined {
-  if (value !== undefined && !(typeof value === 'object' && value !== null && 'aborted' in value && 'addEventListener' in value)) {
+  if (
+    value !== undefined &&
+    !(typeof value === 'object' && value !== null && 'aborted' in value && 'addEventListener' in value)
+  ) {
     throw typeError('options.signal', 'an AbortSignal', value);
   }
 }
 
-export function checkOneOf<T extends string>(value: unknown, name: string, allowed: readonly T[]): asserts value is T {
+export function checkOneOf<T extends string>(
+  value: unknown,
+  name: string,
+  allowed: readonly T[],
+): asserts value is T {
   if (typeof value !== 'string') throw typeError(name, 'a string', value);
-  if (!(allowed as readonly string[]).includes(value)) throw valueError(name, `must be one of ${allowed.join(', ')}. Received '${value}'`);
+  if (!(allowed as readonly string[]).includes(value))
+    throw valueError(name, `must be one of ${allowed.join(', ')}. Received '${value}'`);
 }
 
 const CHECKSUM = /^[0-9a-f]{64}$/;
@@ -83,4 +98,27 @@ export function checkChecksum(value: unknown, name: string): asserts value is st
 export function checkRev(value: unknown, name = 'rev'): asserts value is string {
   checkName(value, name);
   if (Buffer.byteLength(value) > 4096) throw valueError(name, 'must not be longer than 4096 bytes');
+}
+
+/** As libostree's own OSTREE_REF_FRAGMENT_REGEXP and ostree_validate_collection_id() have them. */
+const REF = /^[\p{L}\p{N}_][-.\p{L}\p{N}_]*(?:\/[\p{L}\p{N}_][-.\p{L}\p{N}_]*)*$/u;
+const REMOTE = /^[\p{L}\p{N}_][-.\p{L}\p{N}_]*$/u;
+const COLLECTION_ID = /^[A-Za-z_][A-Za-z0-9_]*(?:\.[A-Za-z_][A-Za-z0-9_]*)+$/;
+
+export function checkRef(value: unknown, name = 'ref'): asserts value is string {
+  checkRev(value, name);
+  if (!REF.test(value))
+    throw valueError(name, `must be a ref name such as 'os/x86_64/stable'. Received '${value}'`);
+}
+
+export function checkRemoteName(value: unknown, name = 'remote'): asserts value is string {
+  checkRev(value, name);
+  if (!REMOTE.test(value)) throw valueError(name, `must be the name of a remote. Received '${value}'`);
+}
+
+export function checkCollectionId(value: unknown, name = 'collectionId'): asserts value is string {
+  checkRev(value, name);
+  if (value.length > 255 || !COLLECTION_ID.test(value)) {
+    throw valueError(name, `must be a reverse domain name such as 'org.example.Os'. Received '${value}'`);
+  }
 }

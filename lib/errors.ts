@@ -2,13 +2,43 @@ import type { NativeFailure } from '../typings/addon.js';
 
 /** What went wrong. libostree's own numbers (GIOErrorEnum, OstreeGpgError, GKeyFileError) are folded into these. */
 export type OstreeErrorCode =
-  | 'NOT_FOUND' | 'EXISTS' | 'INVALID_ARGUMENT' | 'CANCELLED' | 'LOCKED' | 'CONFLICT' | 'NO_SPACE' | 'PERMISSION_DENIED'
-  | 'READ_ONLY' | 'NOT_SUPPORTED' | 'CORRUPT' | 'PARTIAL' | 'SIGNATURE' | 'DOWNGRADE' | 'HTTP' | 'NETWORK' | 'TIMED_OUT'
-  | 'TOO_LARGE' | 'IS_DIRECTORY' | 'NOT_DIRECTORY' | 'NOT_BOOTED' | 'CLOSED' | 'LIBRARY_MISSING' | 'FAILED';
+  | 'NOT_FOUND'
+  | 'EXISTS'
+  | 'INVALID_ARGUMENT'
+  | 'CANCELLED'
+  | 'LOCKED'
+  | 'CONFLICT'
+  | 'NO_SPACE'
+  | 'PERMISSION_DENIED'
+  | 'READ_ONLY'
+  | 'NOT_SUPPORTED'
+  | 'CORRUPT'
+  | 'PARTIAL'
+  | 'SIGNATURE'
+  | 'DOWNGRADE'
+  | 'HTTP'
+  | 'NETWORK'
+  | 'TIMED_OUT'
+  | 'TOO_LARGE'
+  | 'IS_DIRECTORY'
+  | 'NOT_DIRECTORY'
+  | 'NOT_BOOTED'
+  | 'CLOSED'
+  | 'LIBRARY_MISSING'
+  | 'FAILED';
 
 /** One object of a repository. */
 export interface ObjectName {
-  type: 'file' | 'dirtree' | 'dirmeta' | 'commit' | 'commitmeta' | 'tombstone-commit' | 'payload-link' | 'file-xattrs' | 'file-xattrs-link';
+  type:
+    | 'file'
+    | 'dirtree'
+    | 'dirmeta'
+    | 'commit'
+    | 'commitmeta'
+    | 'tombstone-commit'
+    | 'payload-link'
+    | 'file-xattrs'
+    | 'file-xattrs-link';
   checksum: string;
 }
 
@@ -76,7 +106,13 @@ export class OstreeError<C extends OstreeErrorCode = OstreeErrorCode> extends Er
 }
 
 function isFailure(error: unknown): error is NativeFailure {
-  return typeof error === 'object' && error !== null && !(error instanceof Error) && 'failure' in error && 'code' in error;
+  return (
+    typeof error === 'object' &&
+    error !== null &&
+    !(error instanceof Error) &&
+    'failure' in error &&
+    'code' in error
+  );
 }
 
 /** Makes an OstreeError, with the JS stack of whoever awaits, of what a native call rejected with; leaves other errors alone. */

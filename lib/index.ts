@@ -2,17 +2,25 @@
 
 // errors, options
 export type { CallOptions, ProgressOptions } from './call.js';
-export { type ErrorDetails, type ObjectName, OstreeError, type OstreeErrorCode, type SignatureFailure } from './errors.js';
+export {
+  type ErrorDetails,
+  type ObjectName,
+  OstreeError,
+  type OstreeErrorCode,
+  type SignatureFailure,
+} from './errors.js';
 export type { CloseOptions } from './lifetime.js';
 export type { Checksum, Rev } from './types.js';
 
 // variants, version, validation
 
 // repository
+export type { ConfigValue, RepoConfig } from './config.js';
+export type { LockOptions, RepoLock } from './lock.js';
 export { type CreateOptions, type OpenOptions, Repo, type RepoMode } from './repo.js';
 
 // refs
-export type { ResolveRevOptions } from './refs.js';
+export type { ListRefsOptions, RefInfo, RefPlace, ResolveRevOptions, SetRefOptions } from './refs.js';
 
 // commits: reading, log, diff
 

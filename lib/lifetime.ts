@@ -16,7 +16,9 @@ interface Unclosed {
 
 // A handle that nobody closed keeps descriptors open until the collector finds it.
 const unclosed = new FinalizationRegistry<Unclosed>(({ what }) => {
-  process.emitWarning(`${what} was not closed: call close(), or use 'await using'`, { code: 'OSTREE_UNCLOSED' });
+  process.emitWarning(`${what} was not closed: call close(), or use 'await using'`, {
+    code: 'OSTREE_UNCLOSED',
+  });
 });
 
 export class Lifetime {

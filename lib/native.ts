@@ -12,18 +12,22 @@ const require = createRequire(import.meta.url);
 const root = dirname(dirname(fileURLToPath(import.meta.url)));
 
 /** Debian's name first: the others are what Fedora, Arch, Alpine and openSUSE call the library. */
-const PACKAGES = 'libostree-1-1 (Debian, Ubuntu), ostree-libs (Fedora), ostree (Arch, Alpine), libostree-1-1 (openSUSE)';
+const PACKAGES =
+  'libostree-1-1 (Debian, Ubuntu), ostree-libs (Fedora), ostree (Arch, Alpine), libostree-1-1 (openSUSE)';
 
 function addonPath(): string {
   if (process.env['OSTREE_ADDON']) return process.env['OSTREE_ADDON'];
-  const { path } = require('node-gyp-build') as { path: (dir: string) => string };
-  return path(root);
+  const finder = require('node-gyp-build') as { path(dir: string): string };
+  return finder.path(root);
 }
 
 function dlopenFlags(): number {
   // DEEPBIND: libostree's libssl and zlib would otherwise bind to the ones Node
   // exports, which may be of another version. Sanitizers cannot live with it.
-  const deepbind = process.env['OSTREE_NO_DEEPBIND'] === '1' ? 0 : ((constants.dlopen as Record<string, number>)['RTLD_DEEPBIND'] ?? 0);
+  const deepbind =
+    process.env['OSTREE_NO_DEEPBIND'] === '1'
+      ? 0
+      : ((constants.dlopen as Record<string, number>)['RTLD_DEEPBIND'] ?? 0);
   return constants.dlopen.RTLD_LAZY | deepbind;
 }
 
@@ -40,10 +44,18 @@ function load(): Addon {
 function explain(error: unknown): unknown {
   const text = error instanceof Error ? error.message : String(error);
   if (/libostree-1|libglib|libgio|libgobject/.test(text)) {
-    return new OstreeError('LIBRARY_MISSING', `libostree cannot be loaded (${text}). Install the package ${PACKAGES}`, { cause: error });
+    return new OstreeError(
+      'LIBRARY_MISSING',
+      `libostree cannot be loaded (${text}). Install the package ${PACKAGES}`,
+      { cause: error },
+    );
   }
   if (/No native build was found/.test(text)) {
-    return new OstreeError('LIBRARY_MISSING', `There is no prebuilt addon for this platform (${process.platform}-${process.arch}). Build one in the package's directory: npx cmake-js compile`, { cause: error });
+    return new OstreeError(
+      'LIBRARY_MISSING',
+      `There is no prebuilt addon for this platform (${process.platform}-${process.arch}). Build one in the package's directory: npx cmake-js compile`,
+      { cause: error },
+    );
   }
   return error;
 }

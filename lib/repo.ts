@@ -3,7 +3,9 @@ import { resolve } from 'node:path';
 import type { OpenedRepo, RepoHandle, RepoInfo } from '../typings/addon.js';
 import { type CallOptions, run } from './call.js';
 import { checkBoolean, checkName, checkOneOf, checkOptions } from './check.js';
+import { RepoConfig } from './config.js';
 import { type CloseOptions, Lifetime } from './lifetime.js';
+import { lock, type LockOptions, type RepoLock } from './lock.js';
 import { native } from './native.js';
 import * as refs from './refs.js';
 import type { Checksum, Rev } from './types.js';
@@ -31,6 +33,7 @@ export interface OpenOptions extends CallOptions {
 
 /** What the files of lib/ need of a Repo. */
 export interface RepoInner {
+  readonly path: string;
   readonly native: RepoHandle;
   readonly lifetime: Lifetime;
 }
@@ -50,15 +53,24 @@ export function innerOf(repo: Repo): RepoInner {
  * Everything on a Repo may run side by side. An open Repo does not keep the process alive; a running call does.
  */
 export class Repo implements AsyncDisposable {
+  /** The settings of the repository. */
+  readonly config: RepoConfig;
   #info: RepoInfo;
   readonly #inner: RepoInner;
 
   /** @internal Use {@link Repo.open} or {@link Repo.create}. */
   constructor(opened: OpenedRepo) {
     this.#info = opened.info;
-    this.#inner = { native: opened.handle, lifetime: new Lifetime(`Repo ${opened.info.path}`) };
+    this.#inner = {
+      path: opened.info.path,
+      native: opened.handle,
+      lifetime: new Lifetime(`Repo ${opened.info.path}`),
+    };
     this.#inner.lifetime.watch(this);
     inners.set(this, this.#inner);
+    this.config = new RepoConfig(this.#inner, (info) => {
+      this.#info = info;
+    });
   }
 
   // repository: open, config, locks
@@ -72,7 +84,9 @@ export class Repo implements AsyncDisposable {
     checkOptions(options);
     const { mode = 'bare', collectionId } = options;
     checkOneOf(mode, 'options.mode', MODES);
-    return new Repo(await run(options, (call) => native().repoCreate({ path: resolve(path) }, mode, collectionId, call)));
+    return new Repo(
+      await run(options, (call) => native().repoCreate({ path: resolve(path) }, mode, collectionId, call)),
+    );
   }
 
   /**
@@ -81,14 +95,22 @@ export class Repo implements AsyncDisposable {
    * @param path - without one: `$OSTREE_REPO`, else `/ostree/repo`
    * @throws {OstreeError} `NOT_FOUND` when there is no repository
    */
-  static async open(path = process.env['OSTREE_REPO'] ?? '/ostree/repo', options: OpenOptions = {}): Promise<Repo> {
+  static async open(
+    path = process.env['OSTREE_REPO'] ?? '/ostree/repo',
+    options: OpenOptions = {},
+  ): Promise<Repo> {
     checkName(path, 'path');
     checkOptions(options);
     const { cacheDir, remotesConfigDir, fsync = true } = options;
     checkBoolean(fsync, 'options.fsync');
     if (cacheDir !== undefined) checkName(cacheDir, 'options.cacheDir');
     if (remotesConfigDir !== undefined) checkName(remotesConfigDir, 'options.remotesConfigDir');
-    const spec = { path: resolve(path), cacheDir: cacheDir && resolve(cacheDir), remotesConfigDir: remotesConfigDir && resolve(remotesConfigDir), fsync };
+    const spec = {
+      path: resolve(path),
+      cacheDir: cacheDir && resolve(cacheDir),
+      remotesConfigDir: remotesConfigDir && resolve(remotesConfigDir),
+      fsync,
+    };
     return new Repo(await run(options, (call) => native().repoOpen(spec, call)));
   }
 
@@ -121,6 +143,17 @@ export class Repo implements AsyncDisposable {
     this.#info = await lifetime.run(options, (call) => native().repoReload(repo, call));
   }
 
+  /**
+   * Takes the lock, and resolves once it is held: others of this process wait for it, and other processes.
+   * Wraps `ostree_repo_lock_push()`.
+   *
+   * @param kind - `shared`: nobody may prune; `exclusive`: nobody may write either
+   * @throws {OstreeError} `LOCKED` when it is not to be had within `timeout`
+   */
+  lock(kind: 'shared' | 'exclusive', options: LockOptions = {}): Promise<RepoLock> {
+    return lock(this.#inner, kind, options);
+  }
+
   /** Refuses new calls and waits for those that run, or cancels them. Idempotent. */
   close(options: CloseOptions = {}): Promise<void> {
     return this.#inner.lifetime.close(options);
@@ -140,6 +173,48 @@ export class Repo implements AsyncDisposable {
    */
   resolveRev(rev: Rev, options: refs.ResolveRevOptions = {}): Promise<Checksum> {
     return refs.resolveRev(this.#inner, rev, options);
+  }
+
+  /** Whether a ref or `remote:ref` names a commit. Wraps `ostree_repo_resolve_rev_ext()`. */
+  hasRef(refspec: string, options: CallOptions = {}): Promise<boolean> {
+    return refs.hasRef(this.#inner, refspec, options);
+  }
+
+  /** The refs, sorted by collection or remote, then by name. Wraps `ostree_repo_list_refs_ext()`, `ostree_repo_list_collection_refs()`. */
+  listRefs(options: refs.ListRefsOptions = {}): Promise<refs.RefInfo[]> {
+    return refs.listRefs(this.#inner, options);
+  }
+
+  /**
+   * Makes a ref name a commit, or deletes it (null). Wraps `ostree_repo_set_ref_immediate()`, `ostree_repo_set_collection_ref_immediate()`.
+   *
+   * @throws {OstreeError} `CONFLICT` when it does not name `options.expected` now
+   */
+  setRef(ref: string, checksum: Checksum | null, options: refs.SetRefOptions = {}): Promise<void> {
+    return refs.setRef(this.#inner, ref, checksum, options);
+  }
+
+  /**
+   * Deletes a ref. Wraps `ostree_repo_set_ref_immediate()`.
+   *
+   * @throws {OstreeError} `NOT_FOUND` when there is none
+   */
+  deleteRef(ref: string, options: refs.SetRefOptions = {}): Promise<void> {
+    return refs.deleteRef(this.#inner, ref, options);
+  }
+
+  /** Makes a ref stand for another one. Wraps `ostree_repo_set_alias_ref_immediate()`. */
+  setAlias(ref: string, target: string, options: CallOptions = {}): Promise<void> {
+    return refs.setAlias(this.#inner, ref, target, options);
+  }
+
+  /**
+   * Makes an existing local ref name another commit of the repository, as `ostree reset`.
+   *
+   * @throws {OstreeError} `NOT_FOUND` when there is no such ref, or no such commit here
+   */
+  resetRef(ref: string, rev: Rev, options: CallOptions = {}): Promise<void> {
+    return refs.resetRef(this.#inner, ref, rev, options);
   }
 
   // commits: reading, log, diff

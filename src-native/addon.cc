@@ -3,8 +3,10 @@
 #include "core/call.h"
 #include "core/failure.h"
 #include "core/js_thread.h"
+#include "repo/config.h"
 #include "repo/refs.h"
 #include "repo/repo.h"
+#include "repo/repo_lock.h"
 
 static Napi::Object Init(Napi::Env env, Napi::Object exports) {
   ostree::CaptureCriticals();
@@ -25,9 +27,16 @@ static Napi::Object Init(Napi::Env env, Napi::Object exports) {
   add("repoOpen", ostree::RepoOpen);
   add("repoCreate", ostree::RepoCreate);
   add("repoReload", ostree::RepoReload);
+  add("configRead", ostree::ConfigRead);
+  add("configWrite", ostree::ConfigWrite);
+  add("repoLock", ostree::RepoLock);
+  add("repoLockRelease", ostree::RepoLockRelease);
 
   // refs
   add("refResolve", ostree::RefResolve);
+  add("refList", ostree::RefList);
+  add("refSet", ostree::RefSet);
+  add("refSetAlias", ostree::RefSetAlias);
 
   // commits: reading, log, diff
 

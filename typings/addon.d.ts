@@ -8,6 +8,7 @@ export interface Handle<Kind extends string> {
 }
 export type Call = Handle<'call'>;
 export type RepoHandle = Handle<'repo'>;
+export type LockHandle = Handle<'lock'>;
 
 /** What a failed operation rejects with; lib/errors.ts makes an OstreeError of it. */
 export interface NativeFailure {
@@ -36,10 +37,30 @@ export interface Addon {
   repoCreate(spec: RepoSpec, mode: string, collectionId: string | undefined, call: Call): Promise<OpenedRepo>;
   /** ostree_repo_reload_config */
   repoReload(repo: RepoHandle, call: Call): Promise<RepoInfo>;
+  /** ostree_repo_copy_config */
+  configRead(repo: RepoHandle, call: Call): Promise<Record<string, Record<string, string>>>;
+  /** ostree_repo_write_config; null removes the key */
+  configWrite(
+    repo: RepoHandle,
+    group: string,
+    key: string,
+    value: string | null,
+    call: Call,
+  ): Promise<RepoInfo>;
+  /** ostree_repo_lock_push */
+  repoLock(repo: RepoHandle, exclusive: boolean, timeout: number, call: Call): Promise<LockedRepo>;
+  /** ostree_repo_lock_pop */
+  repoLockRelease(lock: LockHandle, call: Call): Promise<void>;
 
   // refs
   /** ostree_repo_resolve_rev_ext */
   refResolve(repo: RepoHandle, rev: string, localOnly: boolean, call: Call): Promise<string>;
+  /** ostree_repo_list_refs_ext, ostree_repo_list_collection_refs */
+  refList(repo: RepoHandle, options: ListRefsOptions, collections: boolean, call: Call): Promise<RefInfo[]>;
+  /** ostree_repo_set_ref_immediate, ostree_repo_set_collection_ref_immediate */
+  refSet(repo: RepoHandle, target: RefTarget, call: Call): Promise<void>;
+  /** ostree_repo_set_alias_ref_immediate */
+  refSetAlias(repo: RepoHandle, ref: string, target: string, call: Call): Promise<void>;
 
   // commits: reading, log, diff
 
@@ -75,4 +96,32 @@ export interface RepoInfo {
 export interface OpenedRepo {
   handle: RepoHandle;
   info: RepoInfo;
+}
+export interface LockedRepo {
+  lock: LockHandle;
+  repo: OpenedRepo;
+}
+
+// refs
+export interface ListRefsOptions {
+  prefix?: string | undefined;
+  aliases?: boolean | undefined;
+  remotes?: boolean | undefined;
+  mirrors?: boolean | undefined;
+}
+export interface RefInfo {
+  ref: string;
+  remote?: string;
+  collectionId?: string;
+  checksum: string;
+  alias?: string;
+}
+export interface RefTarget {
+  ref: string;
+  remote?: string | undefined;
+  collectionId?: string | undefined;
+  checksum: string | null;
+  expected?: string | null | undefined;
+  mustExist?: boolean | undefined;
+  commitMustExist?: boolean | undefined;
 }

@@ -23,6 +23,7 @@ struct Call {
 
 Napi::Value CallNew(const Napi::CallbackInfo& info);     // (onProgress?) => call
 Napi::Value CallCancel(const Napi::CallbackInfo& info);  // (call): ends it, or cancels what runs
-Napi::Value CallGiveUp(const Napi::CallbackInfo& info);  // (call): LOCKED, if it waits for others of this process
+Napi::Value CallGiveUp(
+    const Napi::CallbackInfo& info);  // (call): LOCKED, if it waits for others of this process
 
 }  // namespace ostree

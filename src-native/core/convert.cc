@@ -65,8 +65,8 @@ double Convert<double>::From(Napi::Value value, const std::string& name) {
 int64_t IntegerFromJs(Napi::Value value, const std::string& name, int64_t min, int64_t max) {
   double number = Convert<double>::From(value, name);
   if (std::trunc(number) != number || number < static_cast<double>(min) || number > static_cast<double>(max))
-    throw ArgValueError(value.Env(), name + " must be an integer from " + std::to_string(min) + " to " +
-                                         std::to_string(max));
+    throw ArgValueError(
+        value.Env(), name + " must be an integer from " + std::to_string(min) + " to " + std::to_string(max));
   return static_cast<int64_t>(number);
 }
 

@@ -31,6 +31,9 @@ Napi::Error ArgValueError(Napi::Env env, const std::string& message);  // ERR_IN
 template <class T>
 struct Nullable : std::optional<T> {
   using std::optional<T>::optional;
+  friend bool operator==(const Nullable& a, const Nullable& b) {
+    return static_cast<const std::optional<T>&>(a) == static_cast<const std::optional<T>&>(b);
+  }
 };
 
 using Bytes = std::vector<uint8_t>;
@@ -41,7 +44,9 @@ struct AnyField {
   void operator()(const char*, auto&) const {}
 };
 template <class T>
-concept HasFields = requires(T& value) { value.Fields(AnyField()); };
+concept HasFields = requires(T& value) {
+  value.Fields(AnyField());
+};
 
 template <class T>
 struct Convert;  // a type that cannot cross has none
@@ -83,12 +88,14 @@ struct Convert<double> {
 int64_t IntegerFromJs(Napi::Value value, const std::string& name, int64_t min, int64_t max);
 
 template <class T>
-  requires std::is_integral_v<T>
+requires std::is_integral_v<T>
 struct Convert<T> {
   static constexpr int64_t kSafe = (int64_t{1} << 53) - 1;
   static T From(Napi::Value value, const std::string& name) {
     constexpr bool wide = sizeof(T) == 8;
-    constexpr int64_t min = std::is_unsigned_v<T> ? 0 : wide ? -kSafe : int64_t{std::numeric_limits<T>::min()};
+    constexpr int64_t min = std::is_unsigned_v<T> ? 0
+                            : wide                ? -kSafe
+                                                  : int64_t{std::numeric_limits<T>::min()};
     constexpr int64_t max = wide ? kSafe : static_cast<int64_t>(std::numeric_limits<T>::max());
     return static_cast<T>(IntegerFromJs(value, name, min, max));
   }

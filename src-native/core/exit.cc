@@ -1,7 +1,7 @@
 #include "exit.h"
 
-#include <cstdlib>
 #include <unistd.h>
+#include <cstdlib>
 
 #include "hash.h"
 #include "running.h"

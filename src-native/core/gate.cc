@@ -54,9 +54,7 @@ std::shared_ptr<Executor> Gate::Pass(Kind kind, std::string what, std::shared_pt
   return std::make_shared<Passage>(shared_from_this(), kind, std::move(what), std::move(inner));
 }
 
-bool Gate::MayEnter(Kind kind) const {
-  return !exclusive_ && (kind == Kind::kShared || shared_ == 0);
-}
+bool Gate::MayEnter(Kind kind) const { return !exclusive_ && (kind == Kind::kShared || shared_ == 0); }
 
 std::shared_ptr<Gate::Ticket> Gate::Admit(const Visit& visit) {
   visit.kind == Kind::kShared ? void(shared_++) : void(exclusive_ = true);

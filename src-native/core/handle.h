@@ -41,7 +41,7 @@ namespace detail {
 
 // A handle as part of a result.
 template <class T>
-  requires requires { T::kTag; }
+requires requires { T::kTag; }
 struct Convert<std::shared_ptr<T>> {
   static Napi::Value To(Napi::Env env, std::shared_ptr<T>& value) { return NewHandle(env, value); }
 };

@@ -4,6 +4,131 @@
 #include "rev.h"
 
 namespace ostree {
+namespace {
+
+struct RefInfo {
+  std::string ref;
+  std::optional<std::string> remote, collectionId;
+  std::string checksum;
+  std::optional<std::string> alias;
+
+  void Fields(auto&& field) {
+    field("ref", ref);
+    field("remote", remote);
+    field("collectionId", collectionId);
+    field("checksum", checksum);
+    field("alias", alias);
+  }
+};
+
+struct ListRefsOptions {
+  std::optional<std::string> prefix;
+  bool aliases = false, remotes = true, mirrors = true;
+
+  void Fields(auto&& field) {
+    field("prefix", prefix);
+    field("aliases", aliases);
+    field("remotes", remotes);
+    field("mirrors", mirrors);
+  }
+};
+
+// Where a ref lives, and what it is expected to name.
+struct RefTarget {
+  std::string ref;
+  std::optional<std::string> remote, collectionId;
+  Nullable<std::string> checksum;                 // null deletes
+  std::optional<Nullable<std::string>> expected;  // null: expected not to be there
+  bool mustExist = false, commitMustExist = false;
+
+  void Fields(auto&& field) {
+    field("ref", ref);
+    field("remote", remote);
+    field("collectionId", collectionId);
+    field("checksum", checksum);
+    field("expected", expected);
+    field("mustExist", mustExist);
+    field("commitMustExist", commitMustExist);
+  }
+};
+
+using RefTable = std::map<std::string, std::string>;  // refspec to checksum, or to an alias's target
+
+RefTable ListRefs(OstreeRepo* repo, const ListRefsOptions& options, int flags, GCancellable* cancellable) {
+  if (!options.remotes) flags |= OSTREE_REPO_LIST_REFS_EXT_EXCLUDE_REMOTES;
+  if (!options.mirrors) flags |= OSTREE_REPO_LIST_REFS_EXT_EXCLUDE_MIRRORS;
+  Owned<GHashTable> table;
+  Try(ostree_repo_list_refs_ext, repo, options.prefix ? options.prefix->c_str() : nullptr, Out(table),
+      static_cast<OstreeRepoListRefsExtFlags>(flags), cancellable);
+  RefTable refs;
+  GHashTableIter iter;
+  gpointer key, value;
+  g_hash_table_iter_init(&iter, table.get());
+  while (g_hash_table_iter_next(&iter, &key, &value))
+    refs.emplace(ValidUtf8(static_cast<char*>(key)), static_cast<char*>(value));
+  return refs;
+}
+
+RefInfo ParseRefspec(const std::string& refspec, const std::string& checksum) {
+  Owned<char> remote, ref;
+  Try(ostree_parse_refspec, refspec.c_str(), Out(remote), Out(ref));
+  RefInfo info{ref.get(), {}, {}, checksum, {}};
+  if (remote) info.remote = remote.get();
+  return info;
+}
+
+// What the ref names now; empty when it is not there.
+Nullable<std::string> CurrentTarget(OstreeRepo* repo, const RefTarget& target, GCancellable* cancellable) {
+  Owned<char> checksum;
+  if (target.collectionId) {
+    OstreeCollectionRef ref = {const_cast<char*>(target.collectionId->c_str()),
+                               const_cast<char*>(target.ref.c_str())};
+    Try(ostree_repo_resolve_collection_ref, repo, &ref, TRUE, OSTREE_REPO_RESOLVE_REV_EXT_LOCAL_ONLY,
+        Out(checksum), cancellable);
+  } else {
+    auto refspec = target.remote ? *target.remote + ":" + target.ref : target.ref;
+    // TRUE for allow_noent is safe here: a ref's name cannot hold a ^.
+    Try(ostree_repo_resolve_rev_ext, repo, refspec.c_str(), TRUE, OSTREE_REPO_RESOLVE_REV_EXT_LOCAL_ONLY,
+        Out(checksum));
+  }
+  if (!checksum) return {};
+  return std::string(checksum.get());
+}
+
+// ostree_repo_list_refs_ext
+std::vector<RefInfo> ListAll(OstreeRepo* repo, const ListRefsOptions& options, GCancellable* cancellable) {
+  RefTable aliases;
+  if (options.aliases) aliases = ListRefs(repo, options, OSTREE_REPO_LIST_REFS_EXT_ALIASES, cancellable);
+  std::vector<RefInfo> refs;
+  for (const auto& [refspec, checksum] : ListRefs(repo, options, 0, cancellable)) {
+    refs.push_back(ParseRefspec(refspec, checksum));
+    auto alias = aliases.find(refspec);
+    if (alias != aliases.end()) refs.back().alias = alias->second;
+  }
+  return refs;
+}
+
+// ostree_repo_list_collection_refs
+std::vector<RefInfo> ListCollections(OstreeRepo* repo, const ListRefsOptions& options,
+                                     GCancellable* cancellable) {
+  int flags = 0;
+  if (!options.remotes) flags |= OSTREE_REPO_LIST_REFS_EXT_EXCLUDE_REMOTES;
+  if (!options.mirrors) flags |= OSTREE_REPO_LIST_REFS_EXT_EXCLUDE_MIRRORS;
+  Owned<GHashTable> table;
+  Try(ostree_repo_list_collection_refs, repo, nullptr, Out(table),
+      static_cast<OstreeRepoListRefsExtFlags>(flags), cancellable);
+  std::vector<RefInfo> refs;
+  GHashTableIter iter;
+  gpointer key, value;
+  g_hash_table_iter_init(&iter, table.get());
+  while (g_hash_table_iter_next(&iter, &key, &value)) {
+    auto* ref = static_cast<OstreeCollectionRef*>(key);
+    refs.push_back({ref->ref_name, {}, ref->collection_id, static_cast<char*>(value), {}});
+  }
+  return refs;
+}
+
+}  // namespace
 
 // ostree_repo_resolve_rev_ext
 Napi::Value RefResolve(const Napi::CallbackInfo& info) {
@@ -14,6 +139,58 @@ Napi::Value RefResolve(const Napi::CallbackInfo& info) {
   return Async(args, repo->ReadWork(), [repo, rev, local_only](Job&) {
     auto flags = local_only ? OSTREE_REPO_RESOLVE_REV_EXT_LOCAL_ONLY : OSTREE_REPO_RESOLVE_REV_EXT_NONE;
     return ResolveRev(repo->reader().get(), rev, flags);
+  });
+}
+
+// ostree_repo_list_refs_ext, ostree_repo_list_collection_refs
+Napi::Value RefList(const Napi::CallbackInfo& info) {
+  Args args(info);
+  auto repo = args.Handle<Repo>("repo");
+  auto options = args.Next<ListRefsOptions>("options");
+  auto collections = args.Next<bool>("collections");
+  return Async(args, repo->ReadWork(), [repo, options, collections](Job& job) {
+    auto list = collections ? ListCollections : ListAll;
+    return list(repo->reader().get(), options, job.cancellable());
+  });
+}
+
+// ostree_repo_set_ref_immediate, ostree_repo_set_collection_ref_immediate
+Napi::Value RefSet(const Napi::CallbackInfo& info) {
+  Args args(info);
+  auto repo = args.Handle<Repo>("repo");
+  auto target = args.Next<RefTarget>("target");
+  return Async(args, repo->UpdateWork(), [repo, target](Job& job) {
+    auto handle = repo->OpenWriter(job.cancellable());
+    auto current = CurrentTarget(handle.get(), target, job.cancellable());
+    if (target.expected && *target.expected != current)
+      throw RefConflict(target.ref, *target.expected, current);
+    if (target.mustExist && !current) throw RefNotFound(target.ref);
+    auto* checksum = target.checksum ? target.checksum->c_str() : nullptr;
+    if (target.commitMustExist) {
+      Shared<GVariant> commit;
+      Try(ostree_repo_load_variant, handle.get(), OSTREE_OBJECT_TYPE_COMMIT, checksum, Out(commit));
+    }
+    if (target.collectionId) {
+      OstreeCollectionRef ref = {const_cast<char*>(target.collectionId->c_str()),
+                                 const_cast<char*>(target.ref.c_str())};
+      Try(ostree_repo_set_collection_ref_immediate, handle.get(), &ref, checksum, job.cancellable());
+    } else {
+      Try(ostree_repo_set_ref_immediate, handle.get(), target.remote ? target.remote->c_str() : nullptr,
+          target.ref.c_str(), checksum, job.cancellable());
+    }
+  });
+}
+
+// ostree_repo_set_alias_ref_immediate
+Napi::Value RefSetAlias(const Napi::CallbackInfo& info) {
+  Args args(info);
+  auto repo = args.Handle<Repo>("repo");
+  auto ref = args.Next<std::string>("ref");
+  auto target = args.Next<std::string>("target");
+  return Async(args, repo->UpdateWork(), [repo, ref, target](Job& job) {
+    auto handle = repo->OpenWriter(job.cancellable());
+    Try(ostree_repo_set_alias_ref_immediate, handle.get(), nullptr, ref.c_str(), target.c_str(),
+        job.cancellable());
   });
 }
 

@@ -7,11 +7,16 @@ namespace {
 
 const char* ModeName(OstreeRepoMode mode) {
   switch (mode) {
-    case OSTREE_REPO_MODE_ARCHIVE: return "archive";
-    case OSTREE_REPO_MODE_BARE_USER: return "bare-user";
-    case OSTREE_REPO_MODE_BARE_USER_ONLY: return "bare-user-only";
-    case OSTREE_REPO_MODE_BARE_SPLIT_XATTRS: return "bare-split-xattrs";
-    default: return "bare";
+    case OSTREE_REPO_MODE_ARCHIVE:
+      return "archive";
+    case OSTREE_REPO_MODE_BARE_USER:
+      return "bare-user";
+    case OSTREE_REPO_MODE_BARE_USER_ONLY:
+      return "bare-user-only";
+    case OSTREE_REPO_MODE_BARE_SPLIT_XATTRS:
+      return "bare-split-xattrs";
+    default:
+      return "bare";
   }
 }
 
@@ -33,7 +38,8 @@ Shared<OstreeRepo> OpenPath(const RepoSpec& spec, GCancellable* cancellable) {
 // What holds for every handle of a repository, however it was opened.
 Shared<OstreeRepo> Prepare(Shared<OstreeRepo> repo, const RepoSpec& spec, GCancellable* cancellable) {
   if (!spec.fsync) ostree_repo_set_disable_fsync(repo.get(), TRUE);
-  if (spec.cacheDir) Try(ostree_repo_set_cache_dir, repo.get(), AT_FDCWD, spec.cacheDir->c_str(), cancellable);
+  if (spec.cacheDir)
+    Try(ostree_repo_set_cache_dir, repo.get(), AT_FDCWD, spec.cacheDir->c_str(), cancellable);
   return repo;
 }
 
@@ -45,7 +51,7 @@ Repo::Repo(RepoSpec spec, GCancellable* cancellable, Opener opener)
 }
 
 Repo::Repo(const Repo& parent, Shared<OstreeRepo> handle, std::shared_ptr<Executor> strand)
-    : spec_(parent.spec_), reader_(std::move(handle)), gate_(parent.gate_), strand_(std::move(strand)) {}
+    : spec_(parent.spec_), strand_(std::move(strand)), reader_(std::move(handle)), gate_(parent.gate_) {}
 
 Shared<OstreeRepo> Repo::reader() const {
   std::lock_guard lock(mutex_);
@@ -91,7 +97,9 @@ std::shared_ptr<Executor> Repo::ExclusiveWork(const std::string& what) const {
   return strand_ ? strand_ : gate_->Pass(Gate::Kind::kExclusive, what, OwnThread());
 }
 
-std::shared_ptr<Executor> Repo::UpdateWork() const { return strand_ ? strand_ : gate_->updates(); }
+std::shared_ptr<Executor> Repo::UpdateWork() const {
+  return strand_ ? strand_ : gate_->Pass(Gate::Kind::kShared, "an update", gate_->updates());
+}
 
 namespace {
 
@@ -109,9 +117,8 @@ OstreeRepoMode ParseMode(const std::string& text) {
 Napi::Value RepoOpen(const Napi::CallbackInfo& info) {
   Args args(info);
   auto spec = args.Next<RepoSpec>("spec");
-  return Async(args, ReadPool(), [spec](Job& job) {
-    return Opened(std::make_shared<Repo>(spec, job.cancellable()));
-  });
+  return Async(args, ReadPool(),
+               [spec](Job& job) { return Opened(std::make_shared<Repo>(spec, job.cancellable())); });
 }
 
 // ostree_repo_create_at
@@ -127,7 +134,8 @@ Napi::Value RepoCreate(const Napi::CallbackInfo& info) {
     auto variant = Shared<GVariant>::Share(g_variant_dict_end(&options));
     auto mode = ParseMode(mode_name);
     // Created and then opened: the handle that creates does not know the spec.
-    Shared<OstreeRepo>::Take(Try(ostree_repo_create_at, AT_FDCWD, spec.path.c_str(), mode, variant.get(), job.cancellable()));
+    Shared<OstreeRepo>::Take(
+        Try(ostree_repo_create_at, AT_FDCWD, spec.path.c_str(), mode, variant.get(), job.cancellable()));
     return Opened(std::make_shared<Repo>(spec, job.cancellable()));
   });
 }

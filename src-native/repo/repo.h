@@ -55,6 +55,7 @@ class Repo {
 
   const RepoSpec& spec() const { return spec_; }
   const std::shared_ptr<Gate>& gate() const { return gate_; }
+  bool is_view() const { return strand_ != nullptr; }
 
   // The handle for reading. It never has a transaction, so reads may run side by side.
   Shared<OstreeRepo> reader() const;
@@ -74,10 +75,10 @@ class Repo {
  private:
   const RepoSpec spec_;
   const Opener opener_;
+  const std::shared_ptr<Executor> strand_;  // of a view
   mutable std::mutex mutex_;
   Shared<OstreeRepo> reader_;
   std::shared_ptr<Gate> gate_;
-  const std::shared_ptr<Executor> strand_;  // of a view
 };
 
 // What opening resolves to.

@@ -6,6 +6,10 @@ namespace {
 // libostree puts names on the stack.
 constexpr size_t kMaxName = 4096;
 
+GVariant* MaybeString(const Nullable<std::string>& text) {
+  return g_variant_new_maybe(G_VARIANT_TYPE_STRING, text ? g_variant_new_string(text->c_str()) : nullptr);
+}
+
 }  // namespace
 
 std::string ResolveRev(OstreeRepo* repo, const std::string& rev, OstreeRepoResolveRevExtFlags flags) {
@@ -20,6 +24,27 @@ std::string ResolveRev(OstreeRepo* repo, const std::string& rev, OstreeRepoResol
     failure.ref = rev;
     throw;
   }
+}
+
+Failure RefNotFound(const std::string& ref) {
+  Failure failure("NOT_FOUND", "Refspec '" + ref + "' not found");
+  failure.ref = ref;
+  return failure;
+}
+
+Failure RefConflict(const std::string& ref, const Nullable<std::string>& expected,
+                    const Nullable<std::string>& actual) {
+  auto name = [](const Nullable<std::string>& value) { return value ? *value : std::string("nothing"); };
+  Failure failure("CONFLICT", "The ref " + ref + " was expected to name " + name(expected) + " but names " +
+                                  name(actual) + "; read it again and decide anew");
+  failure.ref = ref;
+  GVariantDict details;
+  g_variant_dict_init(&details, nullptr);
+  g_variant_dict_insert(&details, "ref", "s", ref.c_str());
+  g_variant_dict_insert_value(&details, "expected", MaybeString(expected));
+  g_variant_dict_insert_value(&details, "actual", MaybeString(actual));
+  failure.details = Shared<GVariant>::Share(g_variant_dict_end(&details));
+  return failure;
 }
 
 }  // namespace ostree

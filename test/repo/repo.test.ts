@@ -6,13 +6,16 @@ import { describe, expect, it } from 'vitest';
 import { cliRepo, ostree, temporaryDirectory } from '../support/repo.js';
 
 describe('Repo.create', () => {
-  it.each(['archive', 'bare', 'bare-user', 'bare-user-only'] as const)('makes a repository of mode %s that the command reads', async (mode) => {
-    const path = join(await temporaryDirectory(), 'repo');
-    await using repo = await Repo.create(path, { mode });
-    expect(repo).toMatchObject({ path, mode, writable: true, collectionId: null, parent: null });
-    const config = await ostree(`--repo=${path}`, 'config', 'get', 'core.mode');
-    expect(config).toBe(mode === 'archive' ? 'archive-z2' : mode);
-  });
+  it.each(['archive', 'bare', 'bare-user', 'bare-user-only'] as const)(
+    'makes a repository of mode %s that the command reads',
+    async (mode) => {
+      const path = join(await temporaryDirectory(), 'repo');
+      await using repo = await Repo.create(path, { mode });
+      expect(repo).toMatchObject({ path, mode, writable: true, collectionId: null, parent: null });
+      const config = await ostree(`--repo=${path}`, 'config', 'get', 'core.mode');
+      expect(config).toBe(mode === 'archive' ? 'archive-z2' : mode);
+    },
+  );
 
   it('writes the collection id', async () => {
     const path = join(await temporaryDirectory(), 'repo');
@@ -23,7 +26,9 @@ describe('Repo.create', () => {
 
   it('refuses bad arguments', async () => {
     await expect(Repo.create('')).rejects.toMatchObject({ code: 'ERR_INVALID_ARG_VALUE' });
-    await expect(Repo.create('/tmp/x', { mode: 'zip' as 'bare' })).rejects.toMatchObject({ code: 'ERR_INVALID_ARG_VALUE' });
+    await expect(Repo.create('/tmp/x', { mode: 'zip' as 'bare' })).rejects.toMatchObject({
+      code: 'ERR_INVALID_ARG_VALUE',
+    });
     await expect(Repo.create(5 as never)).rejects.toMatchObject({ code: 'ERR_INVALID_ARG_TYPE' });
   });
 });

@@ -1,0 +1,61 @@
+#include "config.h"
+
+#include "repo.h"
+
+namespace ostree {
+namespace {
+
+using Section = std::map<std::string, std::string>;
+
+OwnedStrv Groups(GKeyFile* config) { return OwnedStrv(g_key_file_get_groups(config, nullptr)); }
+
+std::map<std::string, Section> ToSections(GKeyFile* config) {
+  std::map<std::string, Section> sections;
+  auto groups = Groups(config);
+  for (char** group = groups.get(); *group; group++) {
+    auto& section = sections[ValidUtf8(*group)];
+    OwnedStrv keys(Try(g_key_file_get_keys, config, *group, nullptr));
+    for (char** key = keys.get(); *key; key++) {
+      // What is no string (a bad escape, another encoding) is shown as it stands in the file.
+      Owned<char> text(g_key_file_get_string(config, *group, *key, nullptr));
+      if (!text) text = Owned<char>(Try(g_key_file_get_value, config, *group, *key));
+      section[ValidUtf8(*key)] = ValidUtf8(text.get());
+    }
+  }
+  return sections;
+}
+
+}  // namespace
+
+// ostree_repo_copy_config
+Napi::Value ConfigRead(const Napi::CallbackInfo& info) {
+  Args args(info);
+  auto repo = args.Handle<Repo>("repo");
+  return Async(args, repo->UpdateWork(), [repo](Job& job) {
+    auto handle = repo->OpenWriter(job.cancellable());
+    Owned<GKeyFile> config(ostree_repo_copy_config(handle.get()));
+    return ToSections(config.get());
+  });
+}
+
+// ostree_repo_write_config, ostree_repo_reload_config
+Napi::Value ConfigWrite(const Napi::CallbackInfo& info) {
+  Args args(info);
+  auto repo = args.Handle<Repo>("repo");
+  auto group = args.Next<std::string>("group");
+  auto key = args.Next<std::string>("key");
+  auto value = args.Next<Nullable<std::string>>("value");
+  return Async(args, repo->UpdateWork(), [repo, group, key, value](Job& job) {
+    auto handle = repo->OpenWriter(job.cancellable());
+    Owned<GKeyFile> config(ostree_repo_copy_config(handle.get()));
+    if (value)
+      g_key_file_set_string(config.get(), group.c_str(), key.c_str(), value->c_str());
+    else if (g_key_file_has_key(config.get(), group.c_str(), key.c_str(), nullptr))
+      Try(g_key_file_remove_key, config.get(), group.c_str(), key.c_str());
+    Try(ostree_repo_write_config, handle.get(), config.get());
+    repo->Reload(job.cancellable());
+    return repo->Info();
+  });
+}
+
+}  // namespace ostree

@@ -1,0 +1,79 @@
+import { Repo } from 'ostree';
+import { describe, expect, it } from 'vitest';
+
+import { cliRepo } from '../support/repo.js';
+
+describe('repo.config', () => {
+  it('reads what the command wrote, and the reverse', async () => {
+    const cli = await cliRepo();
+    await cli.ostree('config', 'set', 'core.min-free-space-percent', '7');
+    await using repo = await Repo.open(cli.path);
+    expect(await repo.config.get('core.min-free-space-percent')).toBe('7');
+    expect(await repo.config.get('core.nothing')).toBeNull();
+    await repo.config.set('archive.zlib-level', 1);
+    await repo.config.set('core.fsync', false);
+    await repo.config.set('core.default-repo-finders', ['config', 'mount']);
+    expect(await cli.ostree('config', 'get', 'archive.zlib-level')).toBe('1');
+    expect(await cli.ostree('config', 'get', 'core.fsync')).toBe('false');
+    expect(await cli.ostree('config', 'get', 'core.default-repo-finders')).toBe('config;mount;');
+    expect(await repo.config.toObject()).toMatchObject({
+      core: { mode: 'archive-z2', fsync: 'false' },
+      archive: { 'zlib-level': '1' },
+    });
+    await repo.config.unset('core.fsync');
+    expect(await repo.config.get('core.fsync')).toBeNull();
+  });
+
+  it('reaches a remote, whose name may hold dots', async () => {
+    const cli = await cliRepo();
+    await cli.ostree('remote', 'add', '--no-gpg-verify', 'my.remote', 'http://example.com/repo');
+    await using repo = await Repo.open(cli.path);
+    expect(await repo.config.get('remote "my.remote".url')).toBe('http://example.com/repo');
+  });
+
+  it('shows a changed collection id at once', async () => {
+    const cli = await cliRepo();
+    await using repo = await Repo.open(cli.path);
+    await repo.config.set('core.collection-id', 'org.example.Os');
+    expect(repo.collectionId).toBe('org.example.Os');
+  });
+
+  it('loses none of many changes made at once, through two objects', async () => {
+    const cli = await cliRepo();
+    await using one = await Repo.open(cli.path);
+    await using two = await Repo.open(cli.path);
+    await Promise.all(
+      Array.from({ length: 20 }, (_, i) => (i % 2 ? one : two).config.set(`test.key${i}`, i)),
+    );
+    expect(Object.keys((await one.config.toObject())['test'] ?? {})).toHaveLength(20);
+  });
+
+  it('sees after reload() what somebody else changed', async () => {
+    const cli = await cliRepo();
+    await using repo = await Repo.open(cli.path);
+    await cli.ostree('config', 'set', 'core.collection-id', 'org.example.Os');
+    expect(repo.collectionId).toBeNull();
+    await repo.reload();
+    expect(repo.collectionId).toBe('org.example.Os');
+  });
+
+  it.each(['', 'core', 'core.', '.mode', 'co[re.mode', 'core.mo=de', 'core. mode'])(
+    'refuses the key %j',
+    async (key) => {
+      const cli = await cliRepo();
+      await using repo = await Repo.open(cli.path);
+      await expect(repo.config.set(key, 'x')).rejects.toMatchObject({ code: 'ERR_INVALID_ARG_VALUE' });
+    },
+  );
+
+  it.each([null, undefined, {}, Symbol('x'), NaN, ['a;b'], [1], 'a\0b'])(
+    'refuses the value %s',
+    async (value) => {
+      const cli = await cliRepo();
+      await using repo = await Repo.open(cli.path);
+      await expect(repo.config.set('core.x', value as never)).rejects.toMatchObject({
+        code: expect.stringMatching(/^ERR_INVALID_ARG_/),
+      });
+    },
+  );
+});

@@ -1,0 +1,142 @@
+import { Repo } from 'ostree';
+import { describe, expect, it } from 'vitest';
+
+import { cliRepo } from '../support/repo.js';
+
+async function withCommits() {
+  const cli = await cliRepo();
+  const first = await cli.commit('main', { a: '1' });
+  const second = await cli.commit('main', { a: '2' });
+  return { cli, first, second, repo: await Repo.open(cli.path) };
+}
+
+describe('listRefs', () => {
+  it('tells of local refs, remotes and aliases what the command tells', async () => {
+    const { cli, repo, second } = await withCommits();
+    await using _ = repo;
+    await cli.ostree('refs', '--create=origin:stable', 'main');
+    await cli.ostree('refs', '--alias', '--create=latest', 'main');
+    expect(await repo.listRefs({ aliases: true })).toEqual([
+      { ref: 'latest', checksum: second, alias: 'main' },
+      { ref: 'main', checksum: second },
+      { ref: 'stable', remote: 'origin', checksum: second },
+    ]);
+    expect(await repo.listRefs({ remotes: false })).not.toContainEqual(
+      expect.objectContaining({ remote: 'origin' }),
+    );
+    const names = (await repo.listRefs()).map(({ ref, remote }) => (remote ? `${remote}:${ref}` : ref));
+    expect(names.sort()).toEqual((await cli.ostree('refs')).split('\n').sort());
+  });
+
+  it('keeps to a prefix, with whole names', async () => {
+    const { cli, repo, second } = await withCommits();
+    await using _ = repo;
+    await cli.ostree('refs', '--create=os/x86_64/stable', 'main');
+    expect(await repo.listRefs({ prefix: 'os' })).toEqual([{ ref: 'os/x86_64/stable', checksum: second }]);
+  });
+
+  it('lists by collection', async () => {
+    const { repo, second } = await withCommits();
+    await using _ = repo;
+    await repo.setRef('app', second, { collectionId: 'org.example.Apps' });
+    expect(await repo.listRefs({ collections: true })).toContainEqual({
+      ref: 'app',
+      collectionId: 'org.example.Apps',
+      checksum: second,
+    });
+  });
+
+  it('refuses bad arguments', async () => {
+    const { repo } = await withCommits();
+    await using _ = repo;
+    await expect(repo.listRefs({ aliases: 'yes' as never })).rejects.toMatchObject({
+      code: 'ERR_INVALID_ARG_TYPE',
+    });
+    await expect(repo.listRefs({ collections: true, prefix: 'x' })).rejects.toMatchObject({
+      code: 'ERR_INVALID_ARG_VALUE',
+    });
+  });
+});
+
+describe('setRef, deleteRef', () => {
+  it('moves, creates and deletes refs for the command to see', async () => {
+    const { cli, repo, first, second } = await withCommits();
+    await using _ = repo;
+    await repo.setRef('main', first, { expected: second });
+    await repo.setRef('os/new', second, { expected: null });
+    await repo.setRef('there', second, { remote: 'origin' });
+    expect(await cli.ostree('rev-parse', 'main')).toBe(first);
+    expect(await cli.ostree('rev-parse', 'os/new')).toBe(second);
+    expect(await cli.ostree('rev-parse', 'origin:there')).toBe(second);
+    await repo.deleteRef('os/new');
+    expect(await repo.hasRef('os/new')).toBe(false);
+    expect(await repo.hasRef('origin:there')).toBe(true);
+  });
+
+  it('rejects with CONFLICT, what was expected and what is there', async () => {
+    const { repo, first, second } = await withCommits();
+    await using _ = repo;
+    await expect(repo.setRef('main', first, { expected: first })).rejects.toMatchObject({
+      code: 'CONFLICT',
+      ref: 'main',
+      details: { ref: 'main', expected: first, actual: second },
+    });
+    await expect(repo.setRef('main', first, { expected: null })).rejects.toMatchObject({
+      code: 'CONFLICT',
+      details: { expected: null },
+    });
+    expect(await repo.resolveRev('main')).toBe(second);
+  });
+
+  it('lets one of many that expect the same succeed', async () => {
+    const { repo, first, second } = await withCommits();
+    await using _ = repo;
+    const results = await Promise.allSettled(
+      Array.from({ length: 8 }, () => repo.setRef('main', first, { expected: second })),
+    );
+    expect(results.filter(({ status }) => status === 'fulfilled')).toHaveLength(1);
+  });
+
+  it('rejects with NOT_FOUND for a ref that is not there', async () => {
+    const { repo } = await withCommits();
+    await using _ = repo;
+    await expect(repo.deleteRef('gone')).rejects.toMatchObject({ code: 'NOT_FOUND', ref: 'gone' });
+  });
+
+  it.each(['', '../x', '.x', '-x', 'a//b', 'a b', 'a^', 'x'.repeat(5000), 'a\0b'])(
+    'refuses the ref name %j',
+    async (name) => {
+      const { repo, first } = await withCommits();
+      await using _ = repo;
+      await expect(repo.setRef(name, first)).rejects.toMatchObject({ code: 'ERR_INVALID_ARG_VALUE' });
+    },
+  );
+
+  it.each(['zz', '../../../x', 'A'.repeat(64), ''])('refuses the checksum %j', async (checksum) => {
+    const { repo } = await withCommits();
+    await using _ = repo;
+    await expect(repo.setRef('main', checksum)).rejects.toMatchObject({ code: 'ERR_INVALID_ARG_VALUE' });
+  });
+});
+
+describe('setAlias, resetRef', () => {
+  it('makes an alias that follows its target', async () => {
+    const { cli, repo, first } = await withCommits();
+    await using _ = repo;
+    await repo.setAlias('latest', 'main');
+    await repo.setRef('main', first);
+    expect(await repo.resolveRev('latest')).toBe(first);
+    expect(await cli.ostree('rev-parse', 'latest')).toBe(first);
+    await expect(repo.setAlias('x', '/x')).rejects.toMatchObject({ code: 'ERR_INVALID_ARG_VALUE' });
+    await expect(repo.setAlias('x', '')).rejects.toMatchObject({ code: 'ERR_INVALID_ARG_VALUE' });
+  });
+
+  it('resets a ref to a commit that exists, and to no other', async () => {
+    const { repo, first } = await withCommits();
+    await using _ = repo;
+    await repo.resetRef('main', 'main^');
+    expect(await repo.resolveRev('main')).toBe(first);
+    await expect(repo.resetRef('main', 'a'.repeat(64))).rejects.toMatchObject({ code: 'NOT_FOUND' });
+    await expect(repo.resetRef('gone', first)).rejects.toMatchObject({ code: 'NOT_FOUND' });
+  });
+});
