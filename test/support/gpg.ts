@@ -1,0 +1,56 @@
+// GPG keys for tests, each in a home of its own that goes with the test, its agent included.
+import { chmod } from 'node:fs/promises';
+
+import { execa } from 'execa';
+import { onTestFinished } from 'vitest';
+
+import { temporaryDirectory } from './repo.js';
+
+export interface GpgHome {
+  /** The directory, for `--gpg-homedir`. */
+  path: string;
+  /** Runs gpg in it, without ever asking; the result is its standard output. */
+  gpg: (...args: string[]) => Promise<string>;
+}
+
+export interface GpgKey extends GpgHome {
+  /** The fingerprint: 40 hex digits. */
+  keyId: string;
+  uid: string;
+  /** The public key, armoured. */
+  publicKey: string;
+  /** The same in binary, as keyrings hold it. */
+  publicKeyBytes: Uint8Array;
+}
+
+/** An empty home. */
+export async function gpgHome(): Promise<GpgHome> {
+  const path = await temporaryDirectory();
+  await chmod(path, 0o700); // gpg warns otherwise
+  // Runs before the directory goes: callbacks run newest first.
+  onTestFinished(async () => {
+    await execa('gpgconf', ['--homedir', path, '--kill', 'all']);
+  });
+  const gpg = async (...args: string[]) => {
+    const { stdout } = await execa('gpg', ['--homedir', path, '--batch', '--no-tty', ...args]);
+    return stdout;
+  };
+  return { path, gpg };
+}
+
+/** A new signing key, without a passphrase. `expires` is gpg's: `never`, `seconds=1`, an ISO date. */
+export async function gpgKey(
+  uid = 'Tester <tester@example.org>',
+  { expires = 'never', home }: { expires?: string; home?: GpgHome } = {},
+): Promise<GpgKey> {
+  const { path, gpg } = home ?? (await gpgHome());
+  await gpg('--pinentry-mode=loopback', '--passphrase=', '--quick-gen-key', uid, 'ed25519', 'sign', expires);
+  const listed = await gpg('--with-colons', '--list-keys', `=${uid}`);
+  const keyId = /^fpr:+([0-9A-F]{40}):/m.exec(listed)?.[1];
+  if (!keyId) throw new Error(`gpg lists no key for ${uid}:\n${listed}`);
+  const publicKey = await gpg('--armor', '--export', keyId);
+  const { stdout } = await execa('gpg', ['--homedir', path, '--batch', '--no-tty', '--export', keyId], {
+    encoding: 'buffer',
+  });
+  return { path, gpg, keyId, uid, publicKey: `${publicKey}\n`, publicKeyBytes: stdout };
+}
