@@ -3,6 +3,7 @@
 import { AsyncResource } from 'node:async_hooks';
 
 import type { Call } from '../typings/addon.js';
+import { onAbort } from './abort.js';
 import { checkFunction, checkOptions, checkSignal } from './check.js';
 import { fromNative } from './errors.js';
 import { native } from './native.js';
@@ -46,7 +47,7 @@ export async function run<T, P = never>(
   // bind: AsyncLocalStorage follows the caller into the callback.
   const call = addon.callNew(onProgress && AsyncResource.bind(onProgress));
   const cancel = () => addon.callCancel(call);
-  signal?.addEventListener('abort', cancel, { once: true });
+  const forget = signal && onAbort(signal, cancel);
   started?.(cancel);
   const impatience = setTimeout(() => addon.callGiveUp(call), options.gateTimeout ?? GATE_TIMEOUT);
   try {
@@ -56,6 +57,6 @@ export async function run<T, P = never>(
     throw fromNative(error);
   } finally {
     clearTimeout(impatience);
-    signal?.removeEventListener('abort', cancel);
+    forget?.();
   }
 }

@@ -80,11 +80,11 @@ export class OstreeError<C extends OstreeErrorCode = OstreeErrorCode> extends Er
   override readonly name: string = 'OstreeError';
   readonly code: C;
   /** GLib's error domain, such as `g-io-error-quark`, when libostree reported one. */
-  readonly domain?: string;
-  readonly path?: string;
-  readonly ref?: string;
-  readonly checksum?: string;
-  readonly remote?: string;
+  declare readonly domain?: string;
+  declare readonly path?: string;
+  declare readonly ref?: string;
+  declare readonly checksum?: string;
+  declare readonly remote?: string;
   readonly details: DetailsOf<C>;
 
   constructor(code: C, message: string, options: OstreeErrorOptions = {}) {

@@ -1,28 +1,8 @@
-import { spawn } from 'node:child_process';
-import { once } from 'node:events';
-import { join } from 'node:path';
-
 import { Repo } from 'ostree';
-import { describe, expect, it, onTestFinished } from 'vitest';
+import { describe, expect, it } from 'vitest';
 
+import { holdLock } from '../support/lock-holder.js';
 import { cliRepo } from '../support/repo.js';
-
-/** Another process that holds the lock of a repository, as libostree takes it. */
-async function otherProcess(repo: string, kind: 'F_RDLCK' | 'F_WRLCK') {
-  const script = `
-import fcntl, struct, sys
-f = open(sys.argv[1], 'a+')
-fcntl.fcntl(f, 37, struct.pack('hhqqi4x', fcntl.${kind}, 0, 0, 0, 0))  # F_OFD_SETLK
-print('held', flush=True)
-sys.stdin.read()`;
-  const child = spawn('python3', ['-c', script, join(repo, '.lock')], { stdio: ['pipe', 'pipe', 'inherit'] });
-  onTestFinished(() => void child.kill());
-  await once(child.stdout, 'data');
-  return async () => {
-    child.stdin.end();
-    await once(child, 'exit');
-  };
-}
 
 describe('lock', () => {
   it('lets shared locks of one process be held together, and an exclusive one wait for them', async () => {
@@ -57,7 +37,7 @@ describe('lock', () => {
     const cli = await cliRepo();
     await cli.commit('main', { a: '1' }); // makes the lock file
     await using repo = await Repo.open(cli.path);
-    const release = await otherProcess(cli.path, 'F_RDLCK');
+    const release = await holdLock(cli.path, 'F_RDLCK');
     await expect(repo.lock('exclusive', { timeout: 50 })).rejects.toMatchObject({
       code: 'LOCKED',
       details: { holder: 'other-process' },
@@ -105,7 +85,7 @@ describe('lock', () => {
     await expect(waiting).rejects.toBe(reason);
     await held.release();
 
-    const release = await otherProcess(cli.path, 'F_WRLCK');
+    const release = await holdLock(cli.path, 'F_WRLCK');
     const there = new AbortController();
     const also = repo.lock('shared', { signal: there.signal });
     setTimeout(() => there.abort(reason), 20);

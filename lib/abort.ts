@@ -1,0 +1,33 @@
+// One listener a signal, however many calls it ends: Node warns of a leak when
+// a signal has more than ten, which a caller with many calls is entitled to.
+
+interface Listening {
+  listener: () => void;
+  callbacks: Set<() => void>;
+}
+
+const listenings = new WeakMap<AbortSignal, Listening>();
+
+function listen(signal: AbortSignal): Listening {
+  const callbacks = new Set<() => void>();
+  const listener = () => {
+    listenings.delete(signal);
+    for (const callback of callbacks) callback();
+  };
+  const listening = { listener, callbacks };
+  listenings.set(signal, listening);
+  signal.addEventListener('abort', listener, { once: true });
+  return listening;
+}
+
+/** Calls back once when the signal is aborted. The result takes it back. */
+export function onAbort(signal: AbortSignal, callback: () => void): () => void {
+  const listening = listenings.get(signal) ?? listen(signal);
+  listening.callbacks.add(callback);
+  return () => {
+    listening.callbacks.delete(callback);
+    if (listening.callbacks.size > 0) return;
+    signal.removeEventListener('abort', listening.listener);
+    if (listenings.get(signal) === listening) listenings.delete(signal);
+  };
+}

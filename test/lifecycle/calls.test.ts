@@ -1,0 +1,83 @@
+// What a call goes through: abort at every stage, many waiting ones, close().
+import { OstreeError, Repo } from 'ostree';
+import { describe, expect, it } from 'vitest';
+
+import { holdLock } from '../support/lock-holder.js';
+import { cliRepo } from '../support/repo.js';
+
+async function repoWithCommit() {
+  const cli = await cliRepo();
+  await cli.commit('main', { a: '1' });
+  return { cli, repo: await Repo.open(cli.path) };
+}
+
+describe('abort', () => {
+  it('after the end changes nothing', async () => {
+    const { repo } = await repoWithCommit();
+    await using _ = repo;
+    const controller = new AbortController();
+    const checksum = await repo.resolveRev('main', { signal: controller.signal });
+    controller.abort();
+    expect(checksum).toHaveLength(64);
+  });
+
+  it('of one signal ends twenty calls, without a warning of too many listeners', async () => {
+    const { cli, repo } = await repoWithCommit();
+    await using _ = repo;
+    const warnings: Error[] = [];
+    const warn = (warning: Error) => warnings.push(warning);
+    process.on('warning', warn);
+    await holdLock(cli.path, 'F_WRLCK');
+    const controller = new AbortController();
+    const reason = new Error('enough');
+    const waiting = Array.from({ length: 20 }, () => repo.lock('exclusive', { signal: controller.signal }));
+    const started = performance.now();
+    expect(await repo.resolveRev('main')).toHaveLength(64);
+    expect(performance.now() - started).toBeLessThan(1_000); // it does not queue behind them
+    controller.abort(reason);
+    for (const result of await Promise.allSettled(waiting))
+      expect(result).toEqual({ status: 'rejected', reason });
+    process.off('warning', warn);
+    expect(warnings).toEqual([]);
+  });
+});
+
+describe('close', () => {
+  it('waits for what runs', async () => {
+    const { cli, repo } = await repoWithCommit();
+    const release = await holdLock(cli.path, 'F_WRLCK');
+    const events: string[] = [];
+    const waiting = repo.lock('shared').then(async (lock) => {
+      events.push('locked');
+      await lock.release();
+    });
+    const closing = repo.close().then(() => events.push('closed'));
+    await release();
+    await Promise.all([waiting, closing]);
+    expect(events).toEqual(['locked', 'closed']);
+  });
+
+  it('cancels what runs when asked to', async () => {
+    const { cli, repo } = await repoWithCommit();
+    await holdLock(cli.path, 'F_WRLCK');
+    const waiting = repo.lock('shared').catch((error: unknown) => error);
+    await repo.close({ cancel: true });
+    expect(OstreeError.is(await waiting, 'CANCELLED')).toBe(true);
+  });
+});
+
+describe('an error', () => {
+  it('has a code, the stack of the caller, and is known across copies of the package', async () => {
+    const { repo } = await repoWithCommit();
+    await using _ = repo;
+    async function theCaller() {
+      await repo.resolveRev('gone');
+    }
+    const error = await theCaller().catch((e: unknown) => e);
+    expect(OstreeError.is(error, 'NOT_FOUND')).toBe(true);
+    expect(OstreeError.is(error, 'EXISTS')).toBe(false);
+    expect((error as Error).stack).toContain('theCaller');
+    const copy = Object.assign(new Error('x'), { code: 'EXISTS', [Symbol.for('ostree.OstreeError')]: true });
+    expect(OstreeError.is(copy, 'EXISTS')).toBe(true);
+  });
+});
