@@ -13,6 +13,7 @@ export type { CloseOptions } from './lifetime.js';
 export type { Checksum, Rev } from './types.js';
 
 // variants, version, validation
+export { Variant } from './variant.js';
 
 // repository
 export type { ConfigValue, RepoConfig } from './config.js';

@@ -61,8 +61,18 @@ function explain(error: unknown): unknown {
 }
 
 let loaded: Addon | undefined;
+const hooks: ((addon: Addon) => void)[] = [];
 
 /** The addon, loaded on first use. */
 export function native(): Addon {
-  return (loaded ??= load());
+  if (loaded === undefined) {
+    loaded = load();
+    for (const hook of hooks) hook(loaded);
+  }
+  return loaded;
+}
+
+/** For what the addon must be told before it is used; to be called by modules as they are imported. */
+export function whenLoaded(hook: (addon: Addon) => void): void {
+  hooks.push(hook);
 }

@@ -1,8 +1,10 @@
 // The export list of the addon, nothing else.
 
 #include "core/call.h"
+#include "core/export.h"
 #include "core/failure.h"
 #include "core/js_thread.h"
+#include "core/variant.h"
 #include "repo/config.h"
 #include "repo/refs.h"
 #include "repo/repo.h"
@@ -12,8 +14,8 @@ static Napi::Object Init(Napi::Env env, Napi::Object exports) {
   ostree::CaptureCriticals();
   ostree::JsThread::Install(env);
 
-  auto add = [&](const char* name, Napi::Value (*fn)(const Napi::CallbackInfo&)) {
-    exports.Set(name, Napi::Function::New(env, fn, name));
+  auto add = [&](const char* name, ostree::NativeFunction fn) {
+    exports.Set(name, ostree::Export(env, name, fn));
   };
 
   // calls
@@ -22,6 +24,12 @@ static Napi::Object Init(Napi::Env env, Napi::Object exports) {
   add("callGiveUp", ostree::CallGiveUp);
 
   // variants, version, validation
+  add("variantClass", ostree::VariantClass);
+  add("variantNew", ostree::VariantNew);
+  add("variantCheck", ostree::VariantCheck);
+  add("variantParse", ostree::VariantParse);
+  add("variantRead", ostree::VariantRead);
+  add("variantPrint", ostree::VariantPrint);
 
   // repository: open, config, locks
   add("repoOpen", ostree::RepoOpen);

@@ -28,7 +28,19 @@ export interface Addon {
   callCancel(call: Call): void;
   callGiveUp(call: Call): void;
 
-  // variants, version, validation
+  // variants, version, validation; synchronous, in memory
+  /** Tells the addon how a value of type v becomes a Variant where Variants are kept. */
+  variantClass(make: (type: string, bytes: Uint8Array) => unknown): void;
+  /** The serialised form of a value of this type. */
+  variantNew(type: string, value: unknown): Uint8Array;
+  /** g_variant_new_from_bytes: a copy of the bytes, if they are the normal form of a value of this type */
+  variantCheck(type: string, bytes: Uint8Array): Uint8Array;
+  /** g_variant_parse */
+  variantParse(text: string, type: string | undefined): { type: string; bytes: Uint8Array };
+  /** The JavaScript value; `keep` makes a Variant of what is in a v. */
+  variantRead(type: string, bytes: Uint8Array, keep: boolean): unknown;
+  /** g_variant_print, with type annotations */
+  variantPrint(type: string, bytes: Uint8Array, annotate: boolean): string;
 
   // repository: open, config, locks
   /** ostree_repo_open */

@@ -81,6 +81,10 @@ Napi::Value Convert<Bytes>::To(Napi::Env env, const Bytes& value) {
   return Napi::Buffer<uint8_t>::Copy(env, value.data(), value.size());
 }
 
+Shared<GVariant> Convert<Shared<GVariant>>::From(Napi::Value value, const std::string& name) {
+  return MetadataFromJs(value, name);
+}
+
 Napi::Value Convert<Shared<GVariant>>::To(Napi::Env env, const Shared<GVariant>& value) {
   return value ? VariantToJs(env, value.get()) : env.Undefined();
 }

@@ -110,7 +110,8 @@ struct Convert<Bytes> {
 
 template <>
 struct Convert<Shared<GVariant>> {
-  static Napi::Value To(Napi::Env env, const Shared<GVariant>& value);  // null becomes undefined
+  static Shared<GVariant> From(Napi::Value value, const std::string& name);  // metadata, a{sv}
+  static Napi::Value To(Napi::Env env, const Shared<GVariant>& value);       // null becomes undefined
 };
 
 template <>

@@ -88,6 +88,8 @@ void JsThread::Settle(Napi::Env env, Operation& operation) {
     half.deferred.Resolve(outcome.value(env));
   } catch (const Napi::Error& error) {
     half.deferred.Reject(error.Value());
+  } catch (const Failure& failure) {  // a variant with too much in it
+    half.deferred.Reject(ToJs(env, failure));
   }
 }
 

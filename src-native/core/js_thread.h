@@ -19,6 +19,9 @@ class JsThread {
   // Posts the work and returns the promise of its result.
   Napi::Promise Start(Napi::Value call, Executor& executor, std::unique_ptr<Work> work);
 
+  // (type, bytes) => Variant, from lib/variant.ts
+  Napi::FunctionReference make_variant;
+
  private:
   struct Half {
     Napi::Promise::Deferred deferred;

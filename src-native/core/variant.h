@@ -12,10 +12,9 @@
 // the class Variant exactly its bytes. All else is refused, naming its key path.
 #pragma once
 
-#include <napi.h>
-
 #include <string>
 
+#include "convert.h"
 #include "ptr.h"
 
 namespace ostree {
@@ -52,7 +51,25 @@ Shared<GVariant> MetadataFromJs(Napi::Value value, const std::string& name);
 // An instance of the class Variant, holding this value.
 Napi::Value NewJsVariant(Napi::Env env, GVariant* value);
 
+// An a{sv} on its way to JavaScript, read as the caller asked: { variants: true } keeps Variants.
+struct Metadata {
+  Shared<GVariant> value;
+  VariantMode mode = VariantMode::kPlain;
+};
+
+namespace detail {
+
+template <>
+struct Convert<Metadata> {
+  static Napi::Value To(Napi::Env env, const Metadata& metadata) {
+    return metadata.value ? VariantToJs(env, metadata.value.get(), metadata.mode) : env.Undefined();
+  }
+};
+
+}  // namespace detail
+
 // The functions behind the class Variant; typings/addon.d.ts says what they take.
+Napi::Value VariantClass(const Napi::CallbackInfo& info);
 Napi::Value VariantNew(const Napi::CallbackInfo& info);
 Napi::Value VariantCheck(const Napi::CallbackInfo& info);
 Napi::Value VariantParse(const Napi::CallbackInfo& info);

@@ -1,6 +1,7 @@
 // Writing without a type: plain JavaScript values, and instances of the class Variant, to GVariant.
 #include <cmath>
 
+#include "convert.h"
 #include "failure.h"
 #include "variant.h"
 #include "variant_writer.h"
@@ -24,12 +25,6 @@ bool IsIdentifier(const std::string& key) {
   for (char c : key)
     if (!g_ascii_isalnum(c) && c != '_' && c != '$' && c != '-') return false;
   return true;
-}
-
-napi_value Prototype(Napi::Env env, napi_value object) {
-  napi_value prototype;
-  if (napi_get_prototype(env, object, &prototype) != napi_ok) throw Napi::Error::New(env);
-  return prototype;
 }
 
 bool IsDetached(Napi::Env env, napi_value array_buffer) {
@@ -78,7 +73,10 @@ Shared<GVariant> NewArray(const GVariantType* element, const Values& values) {
 }
 
 VariantWriter::VariantWriter(Napi::Env env)
-    : env_(env), symbol_(Napi::Symbol::For(env, "ostree.variant").As<Napi::Symbol>()) {}
+    : env_(env),
+      symbol_(Napi::Symbol::For(env, "ostree.variant").As<Napi::Symbol>()),
+      prototype_of_(
+          env.Global().Get("Object").As<Napi::Object>().Get("getPrototypeOf").As<Napi::Function>()) {}
 
 Shared<GVariant> VariantWriter::Plain(Napi::Value value, KeyPath& path, size_t depth) {
   Count(path);
@@ -232,10 +230,10 @@ std::vector<std::string> VariantWriter::Keys(Napi::Object object, const KeyPath&
 
 // A namesake in another realm (node:vm, a test runner) is a plain object too.
 bool VariantWriter::IsPlainObject(Napi::Value value) {
-  Napi::Value prototype(env_, Prototype(env_, value));
-  if (prototype.IsNull()) return true;
-  bool root = Napi::Value(env_, Prototype(env_, prototype)).IsNull();
-  return root && prototype.As<Napi::Object>().HasOwnProperty("isPrototypeOf");
+  auto prototype = prototype_of_.Call({value});
+  if (!prototype.IsObject()) return true;
+  return prototype_of_.Call({prototype}).IsNull() &&
+         prototype.As<Napi::Object>().HasOwnProperty("isPrototypeOf");
 }
 
 Napi::Value VariantWriter::Get(Napi::Object object, const std::string& key) {

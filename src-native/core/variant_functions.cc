@@ -1,5 +1,6 @@
 // The native half of the class Variant (lib/variant.ts).
 #include "failure.h"
+#include "js_thread.h"
 #include "variant.h"
 #include "variant_writer.h"
 
@@ -26,12 +27,15 @@ Shared<GVariant> Serialised(const Napi::CallbackInfo& info) {
 }  // namespace
 
 Napi::Value NewJsVariant(Napi::Env env, GVariant* value) {
-  auto pair = Napi::Array::New(env, 2);
-  pair.Set(uint32_t{0}, g_variant_get_type_string(value));
-  pair.Set(uint32_t{1}, BytesToJs(env, value));
-  auto object = Napi::Object::New(env);
-  object.Set(Napi::Symbol::For(env, "ostree.variant"), pair);
-  return object;
+  auto& make = JsThread::Of(env).make_variant;
+  if (make.IsEmpty()) throw Napi::Error::New(env, "The class Variant has not been set");
+  return make.Call({Napi::String::New(env, g_variant_get_type_string(value)), BytesToJs(env, value)});
+}
+
+Napi::Value VariantClass(const Napi::CallbackInfo& info) {
+  if (!info[0].IsFunction()) throw ArgTypeError(info.Env(), "make must be a function");
+  JsThread::Of(info.Env()).make_variant = Napi::Persistent(info[0].As<Napi::Function>());
+  return info.Env().Undefined();
 }
 
 Napi::Value VariantNew(const Napi::CallbackInfo& info) {
@@ -66,7 +70,8 @@ Napi::Value VariantParse(const Napi::CallbackInfo& info) {
 }
 
 Napi::Value VariantRead(const Napi::CallbackInfo& info) {
-  return VariantToJs(info.Env(), Serialised(info).get());
+  auto mode = info[2].ToBoolean() ? VariantMode::kKeep : VariantMode::kPlain;
+  return VariantToJs(info.Env(), Serialised(info).get(), mode);
 }
 
 // g_variant_print()

@@ -62,7 +62,7 @@ uint64_t Unsigned(Napi::Env env, Napi::Value value, const KeyPath& path) {
 Shared<GVariant> VariantWriter::Typed(const GVariantType* type, Napi::Value value, KeyPath& path,
                                       size_t depth) {
   Count(path);
-  if (auto variant = FromVariant(value, path)) return Fitting(type, std::move(variant), path);
+  if (auto variant = FromVariant(value, path)) return Fitting(type, variant, path);
   if (g_variant_type_is_basic(type)) return Basic(First(type), value, path);
   if (g_variant_type_is_array(type)) return Array(type, value, path, depth);
   if (g_variant_type_is_variant(type)) {
@@ -75,14 +75,20 @@ Shared<GVariant> VariantWriter::Typed(const GVariantType* type, Napi::Value valu
   return Shared<GVariant>::Share(g_variant_new_maybe(element, content.get()));
 }
 
-// A Variant is what a v holds, and elsewhere must be of the type that is wanted.
-Shared<GVariant> VariantWriter::Fitting(const GVariantType* type, Shared<GVariant> variant,
+// A Variant is what a v holds, also one in an m, and elsewhere must be of the type that is wanted.
+Shared<GVariant> VariantWriter::Fitting(const GVariantType* type, const Shared<GVariant>& variant,
                                         const KeyPath& path) {
-  if (g_variant_type_is_variant(type)) return Shared<GVariant>::Share(g_variant_new_variant(variant.get()));
-  if (g_variant_is_of_type(variant.get(), type)) return variant;
-  ThrowWrongType(env_, path,
-                 std::string("is a Variant of type ") + g_variant_get_type_string(variant.get()) + ", not " +
-                     TypeText(type));
+  const GVariantType* inner = type;
+  while (g_variant_type_is_maybe(inner)) inner = g_variant_type_element(inner);
+  bool boxed = g_variant_type_is_variant(inner);
+  if (!boxed && g_variant_is_of_type(variant.get(), type)) return variant;
+  if (type == inner && boxed) return Shared<GVariant>::Share(g_variant_new_variant(variant.get()));
+  if (type == inner)
+    ThrowWrongType(env_, path,
+                   std::string("is a Variant of type ") + g_variant_get_type_string(variant.get()) +
+                       ", not " + TypeText(type));
+  const GVariantType* element = g_variant_type_element(type);
+  return Shared<GVariant>::Share(g_variant_new_maybe(element, Fitting(element, variant, path).get()));
 }
 
 Shared<GVariant> VariantWriter::Basic(char type, Napi::Value value, const KeyPath& path) {

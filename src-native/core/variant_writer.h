@@ -5,8 +5,7 @@
 #include <utility>
 #include <vector>
 
-#include <napi.h>
-
+#include "napi.h"
 #include "ptr.h"
 
 namespace ostree {
@@ -73,7 +72,7 @@ class VariantWriter {
   void Count(const KeyPath& path);
 
   // variant_typed.cc
-  Shared<GVariant> Fitting(const GVariantType* type, Shared<GVariant> variant, const KeyPath& path);
+  Shared<GVariant> Fitting(const GVariantType* type, const Shared<GVariant>& variant, const KeyPath& path);
   Shared<GVariant> Basic(char type, Napi::Value value, const KeyPath& path);
   GVariant* NewNumber(char type, Napi::Value value, const KeyPath& path);
   GVariant* NewText(char type, const std::string& text, const KeyPath& path);
@@ -82,7 +81,8 @@ class VariantWriter {
   Shared<GVariant> Members(const GVariantType* type, Napi::Value value, KeyPath& path, size_t depth);
 
   Napi::Env env_;
-  Napi::Symbol symbol_;  // Symbol.for('ostree.variant')
+  Napi::Symbol symbol_;          // Symbol.for('ostree.variant')
+  Napi::Function prototype_of_;  // Object.getPrototypeOf: napi_get_prototype() says null for any proxy
   size_t values_ = 0, bytes_ = 0;
 };
 
