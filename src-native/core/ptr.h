@@ -8,6 +8,7 @@
 // No other file may write new, delete, g_free, an _unref or close().
 #pragma once
 
+#include <dirent.h>
 #include <fcntl.h>
 #include <ostree.h>
 #include <unistd.h>
@@ -97,6 +98,7 @@ struct Free {
   void operator()(guchar* p) const { g_free(p); }
   void operator()(char** p) const { g_strfreev(p); }
   void operator()(GError* p) const { g_error_free(p); }
+  void operator()(DIR* p) const { closedir(p); }
   void operator()(GHashTable* p) const { g_hash_table_unref(p); }
   void operator()(GPtrArray* p) const { g_ptr_array_unref(p); }
   void operator()(GKeyFile* p) const { g_key_file_unref(p); }

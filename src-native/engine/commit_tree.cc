@@ -1,0 +1,148 @@
+#include "engine/commit_tree.h"
+
+#include <sys/resource.h>
+
+#include <algorithm>
+#include <memory>
+#include <mutex>
+
+#include "core/failure.h"
+#include "core/task_group.h"
+#include "engine/ingest.h"
+#include "engine/objects.h"
+#include "engine/scan.h"
+
+namespace ostree {
+namespace {
+
+// So many files, or directories, are one task.
+constexpr size_t kBatch = 32;
+// What one task may have open: directories on the way, the file, libostree's
+// temporary file, and some room.
+constexpr rlim_t kDescriptorsPerTask = 12;
+constexpr rlim_t kDescriptorsKept = 64;
+
+// How many tasks there may be: what was asked for or twice the cores, and no
+// more than there are descriptors for.
+size_t TaskLimit(unsigned concurrency) {
+  size_t limit = concurrency ? concurrency : 2 * TaskGroup::Threads();
+  struct rlimit files;
+  if (getrlimit(RLIMIT_NOFILE, &files) == 0 && files.rlim_cur != RLIM_INFINITY) {
+    rlim_t free = files.rlim_cur > kDescriptorsKept ? files.rlim_cur - kDescriptorsKept : 0;
+    limit = std::min<size_t>(limit, free / kDescriptorsPerTask);
+  }
+  return std::max<size_t>(limit, 1);
+}
+
+// What threads need to ingest, handed from task to task.
+class IngestPool {
+ public:
+  using Make = std::function<std::unique_ptr<Ingest>()>;
+  explicit IngestPool(Make make) : make_(std::move(make)) {}
+
+  // Comes back by itself.
+  std::shared_ptr<Ingest> Take() {
+    auto give_back = [this](Ingest* ingest) {
+      std::lock_guard lock(mutex_);
+      free_.emplace_back(ingest);
+    };
+    std::lock_guard lock(mutex_);
+    if (free_.empty()) free_.push_back(make_());
+    std::shared_ptr<Ingest> ingest(free_.back().release(), give_back);
+    free_.pop_back();
+    return ingest;
+  }
+
+ private:
+  const Make make_;
+  std::mutex mutex_;
+  std::vector<std::unique_ptr<Ingest>> free_;
+};
+
+void Scan(const CommitPlan& plan, Scanner& scanner, OstreeRepo* repo, Tree& tree) {
+  if (plan.base) {
+    auto base = LoadCommitRoot(repo, *plan.base, "");
+    tree.Overlay(tree.root(), base.contents, base.metadata);
+  }
+  for (const auto& source : plan.sources) scanner.Add(source);
+  if (!tree.root().has_metadata) throw Failure("INVALID_ARGUMENT", "Can't commit an empty tree");
+}
+
+// The files that are not settled, those of one directory on disk together.
+std::vector<TreeDir::Files::value_type*> Unsettled(Tree& tree) {
+  std::vector<TreeDir::Files::value_type*> files;
+  for (auto& dir : tree.dirs()) {
+    auto first = files.size();
+    for (auto& file : dir.files)
+      if (!file.second.is_settled) files.push_back(&file);
+    auto by_disk = [](const auto* a, const auto* b) { return a->second.disk < b->second.disk; };
+    std::stable_sort(files.begin() + static_cast<ptrdiff_t>(first), files.end(), by_disk);
+  }
+  return files;
+}
+
+// Calls work(item) for every item, in batches, on the engine pool.
+template <class Item, class Begin>
+void ForEach(const std::vector<Item>& items, size_t limit, GCancellable* cancellable, Begin begin) {
+  TaskGroup group(cancellable, limit);
+  for (size_t first = 0; first < items.size(); first += kBatch) {
+    size_t last = std::min(first + kBatch, items.size());
+    group.Run([&group, &items, &begin, first, last] {
+      auto work = begin();
+      for (size_t i = first; i < last && !group.stopped(); i++) work(items[i]);
+    });
+  }
+  group.Wait();
+}
+
+void WriteTrees(Tree& tree, ObjectWriter& writer, size_t limit, GCancellable* cancellable) {
+  for (const auto& [checksum, object] : tree.new_metadata())
+    writer.WriteMetadata(OSTREE_OBJECT_TYPE_DIR_META, checksum, object.get());
+
+  // A dirtree names those below it, so the deepest come first.
+  std::vector<std::vector<TreeDir*>> levels;
+  for (auto& dir : tree.dirs()) {
+    if (dir.is_whole) continue;
+    if (levels.size() <= dir.depth) levels.resize(dir.depth + 1);
+    levels[dir.depth].push_back(&dir);
+  }
+  for (; !levels.empty(); levels.pop_back())
+    ForEach(levels.back(), limit, cancellable, [&writer] {
+      return [&writer](TreeDir* dir) {
+        auto object = DirTree(*dir);
+        dir->contents = ChecksumOf(object.get());
+        writer.WriteMetadata(OSTREE_OBJECT_TYPE_DIR_TREE, dir->contents, object.get());
+      };
+    });
+}
+
+}  // namespace
+
+CommittedTree CommitTree(const CommitPlan& plan, OstreeRepo* repo, GCancellable* cancellable,
+                         const ReportProgress& report) {
+  Tally tally(report);
+  Rules rules(plan, repo);
+  Tree tree(repo);
+  Scanner scanner(repo, rules, tree, tally, cancellable);
+  Scan(plan, scanner, repo, tree);
+  rules.CheckAllMatched();
+
+  tally.SetPhase("files");
+  auto limit = TaskLimit(plan.concurrency);
+  ObjectWriter writer(repo, cancellable, tally);
+  IngestPool pool([repo, &rules, &writer, cancellable] {
+    return std::make_unique<Ingest>(repo, rules, writer, cancellable);
+  });
+  ForEach(Unsettled(tree), limit, cancellable, [&pool, &tally] {
+    return [ingest = pool.Take(), &tally](TreeDir::Files::value_type* file) {
+      ingest->Settle(file->first, file->second);
+      tally.ReadFile();
+    };
+  });
+
+  tally.SetPhase("metadata");
+  WriteTrees(tree, writer, limit, cancellable);
+  return {tree.root().contents, tree.root().metadata, tally.Stats()};
+}
+
+}  // namespace ostree

@@ -1,0 +1,97 @@
+#include "engine/ingest.h"
+
+#include <cerrno>
+
+#include "core/failure.h"
+#include "engine/content.h"
+#include "engine/names.h"
+
+namespace ostree {
+namespace {
+
+// How often a file is read that does not keep still.
+constexpr int kAttempts = 4;
+
+Failure Changed(const char* how, const std::string& path) {
+  return PathFailure("FAILED", std::string("A file ") + how + " while it was being committed", path);
+}
+
+Owner OwnerOf(const struct stat& status) { return {status.st_uid, status.st_gid, status.st_mode}; }
+
+Owner OwnerOf(GFileInfo* info) {
+  return {g_file_info_get_attribute_uint32(info, "unix::uid"),
+          g_file_info_get_attribute_uint32(info, "unix::gid"),
+          g_file_info_get_attribute_uint32(info, "unix::mode")};
+}
+
+}  // namespace
+
+Ingest::Ingest(OstreeRepo* repo, const Rules& rules, ObjectWriter& writer, GCancellable* cancellable)
+    : repo_(repo), rules_(rules), writer_(writer), cancellable_(cancellable) {}
+
+void Ingest::Settle(const std::string& name, TreeFile& file) {
+  ThrowIfCancelled(cancellable_);
+  file.checksum = file.disk ? FromDisk(name, file) : FromObject(name, file);
+  file.is_settled = true;
+}
+
+Checksum Ingest::FromDisk(const std::string& name, const TreeFile& file) {
+  int dir = opener_.Open(*file.disk);
+  if (file.is_link) return ReadLinkFile(dir, name, file);
+  for (int attempt = 1;; attempt++) {
+    try {
+      return ReadFile(dir, name, file);
+    } catch (const ContentChanged&) {
+      if (attempt == kAttempts) throw Changed("kept changing", file.disk->Path(name));
+    }
+  }
+}
+
+// Everything about the file comes from this one descriptor, so that it is one
+// file's. A pipe or a device that took its place must neither block nor be read.
+Checksum Ingest::ReadFile(int dir, const std::string& name, const TreeFile& file) {
+  auto path = [&file, &name] { return file.disk->Path(name); };
+  Fd fd(openat(dir, name.c_str(), O_RDONLY | O_NOFOLLOW | O_NONBLOCK | O_NOCTTY | O_CLOEXEC));
+  if (!fd && errno == ELOOP) throw Changed("became a symbolic link", path());
+  if (!fd) throw Failure::Errno("openat", path());
+  struct stat status;
+  if (fstat(fd.get(), &status) < 0) throw Failure::Errno("fstat", path());
+  if (!S_ISREG(status.st_mode)) throw Changed("became a directory, device or pipe", path());
+
+  auto xattrs = rules_.keeps_xattrs() ? ReadXattrs(fd.get(), path) : Xattrs();
+  auto header = ContentHeader(rules_.Apply(OwnerOf(status), file.change), "", xattrs);
+  FdContent content(fd.get(), status, path);
+  return writer_.WriteFile(header, content, buffer_);
+}
+
+Checksum Ingest::ReadLinkFile(int dir, const std::string& name, const TreeFile& file) {
+  auto path = [&file, &name] { return file.disk->Path(name); };
+  Fd fd(openat(dir, name.c_str(), O_PATH | O_NOFOLLOW | O_CLOEXEC));
+  if (!fd) throw Failure::Errno("openat", path());
+  struct stat status;
+  if (fstat(fd.get(), &status) < 0) throw Failure::Errno("fstat", path());
+  if (!S_ISLNK(status.st_mode)) throw Changed("ceased to be a symbolic link", path());
+
+  auto target = ReadLink(fd.get(), "", path);
+  auto xattrs = rules_.keeps_xattrs() ? ReadLinkXattrs(fd.get(), path) : Xattrs();
+  return writer_.WriteLink(ContentHeader(rules_.Apply(OwnerOf(status), file.change), target, xattrs));
+}
+
+// A file of a commit, under rules that may change it. Mostly they do not, and
+// then it is the same object.
+Checksum Ingest::FromObject(const std::string& name, const TreeFile& file) {
+  ObjectContent content(repo_, file.checksum, cancellable_);
+  auto before = OwnerOf(content.info());
+  auto after = rules_.Apply(before, file.change);
+  if (S_ISLNK(before.mode) && file.change) Rules::CheckLink(*file.change, name);
+  const auto& stored = content.xattrs();
+  bool drops_xattrs = !rules_.keeps_xattrs() && stored && g_variant_n_children(stored.get()) > 0;
+  if (after == before && !drops_xattrs) return file.checksum;
+
+  auto xattrs = rules_.keeps_xattrs() ? stored : Xattrs();
+  if (!S_ISLNK(before.mode)) return writer_.WriteFile(ContentHeader(after, "", xattrs), content, buffer_);
+  std::string target = g_file_info_get_symlink_target(content.info());
+  return writer_.WriteLink(ContentHeader(after, target, xattrs));
+}
+
+}  // namespace ostree

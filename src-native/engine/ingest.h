@@ -1,0 +1,32 @@
+// Settles the files of a scanned tree: gets each one's content, applies the
+// rules to its metadata, writes the object. For one thread; there are several.
+#pragma once
+
+#include "engine/disk.h"
+#include "engine/rules.h"
+#include "engine/tree.h"
+#include "engine/writer.h"
+
+namespace ostree {
+
+class Ingest {
+ public:
+  Ingest(OstreeRepo* repo, const Rules& rules, ObjectWriter& writer, GCancellable* cancellable);
+
+  void Settle(const std::string& name, TreeFile& file);
+
+ private:
+  Checksum FromDisk(const std::string& name, const TreeFile& file);
+  Checksum ReadFile(int dir, const std::string& name, const TreeFile& file);
+  Checksum ReadLinkFile(int dir, const std::string& name, const TreeFile& file);
+  Checksum FromObject(const std::string& name, const TreeFile& file);
+
+  OstreeRepo* const repo_;
+  const Rules& rules_;
+  ObjectWriter& writer_;
+  GCancellable* const cancellable_;
+  DirOpener opener_{4};
+  ReadBuffer buffer_;
+};
+
+}  // namespace ostree

@@ -1,0 +1,87 @@
+#include "engine/objects.h"
+
+#include <algorithm>
+
+#include "core/failure.h"
+#include "core/hash.h"
+#include "engine/glob.h"
+
+namespace ostree {
+namespace {
+
+// A child that is an `ay` with a checksum in it.
+Checksum ChecksumChild(GVariant* parent, size_t index) {
+  auto child = Shared<GVariant>::Take(g_variant_get_child_value(parent, index));
+  gsize size = 0;
+  auto* bytes = g_variant_get_fixed_array(child.get(), &size, 1);
+  return Checksum::FromBytes(bytes, size);
+}
+
+std::string StringChild(GVariant* parent, size_t index) {
+  auto child = Shared<GVariant>::Take(g_variant_get_child_value(parent, index));
+  return g_variant_get_string(child.get(), nullptr);
+}
+
+// libostree trusts what it loads, and a damaged object then ends in an abort.
+template <class Validate>
+Shared<GVariant> Load(OstreeRepo* repo, OstreeObjectType type, const Checksum& checksum, Validate* validate) {
+  Shared<GVariant> object;
+  Try(ostree_repo_load_variant, repo, type, checksum.Hex().c_str(), Out(object));
+  Try(validate, object.get());
+  return object;
+}
+
+}  // namespace
+
+Checksum ChecksumOf(GVariant* object) {
+  Sha256 sha;
+  sha.Update(g_variant_get_data(object), g_variant_get_size(object));
+  return Checksum::FromHex(sha.Hex());
+}
+
+DirContents LoadDirTree(OstreeRepo* repo, const Checksum& checksum) {
+  auto object = Load(repo, OSTREE_OBJECT_TYPE_DIR_TREE, checksum, ostree_validate_structureof_dirtree);
+  DirContents result;
+  auto files = Shared<GVariant>::Take(g_variant_get_child_value(object.get(), 0));
+  for (size_t i = 0; i < g_variant_n_children(files.get()); i++) {
+    auto file = Shared<GVariant>::Take(g_variant_get_child_value(files.get(), i));
+    result.files.push_back({StringChild(file.get(), 0), ChecksumChild(file.get(), 1)});
+  }
+  auto dirs = Shared<GVariant>::Take(g_variant_get_child_value(object.get(), 1));
+  for (size_t i = 0; i < g_variant_n_children(dirs.get()); i++) {
+    auto dir = Shared<GVariant>::Take(g_variant_get_child_value(dirs.get(), i));
+    result.dirs.push_back(
+        {StringChild(dir.get(), 0), ChecksumChild(dir.get(), 1), ChecksumChild(dir.get(), 2)});
+  }
+  return result;
+}
+
+DirMetadata LoadDirMeta(OstreeRepo* repo, const Checksum& checksum) {
+  auto object = Load(repo, OSTREE_OBJECT_TYPE_DIR_META, checksum, ostree_validate_structureof_dirmeta);
+  guint32 uid, gid, mode;
+  Xattrs xattrs;
+  g_variant_get(object.get(), "(uuu@a(ayay))", &uid, &gid, &mode, static_cast<GVariant**>(Out(xattrs)));
+  return {{GUINT32_FROM_BE(uid), GUINT32_FROM_BE(gid), GUINT32_FROM_BE(mode)}, xattrs};
+}
+
+DirContents::Dir LoadCommitRoot(OstreeRepo* repo, const Checksum& commit, const std::string& subpath) {
+  auto object = Load(repo, OSTREE_OBJECT_TYPE_COMMIT, commit, ostree_validate_structureof_commit);
+  DirContents::Dir dir{"", ChecksumChild(object.get(), 6), ChecksumChild(object.get(), 7)};
+  for (auto name : SplitPath(subpath)) {
+    auto contents = LoadDirTree(repo, dir.contents);
+    auto is_it = [name](const auto& entry) { return entry.name == name; };
+    auto found = std::find_if(contents.dirs.begin(), contents.dirs.end(), is_it);
+    if (found == contents.dirs.end()) {
+      bool is_file = std::any_of(contents.files.begin(), contents.files.end(), is_it);
+      Failure failure(is_file ? "NOT_DIRECTORY" : "NOT_FOUND",
+                      "No directory " + subpath + " in commit " + commit.Hex());
+      failure.path = subpath;
+      failure.checksum = commit.Hex();
+      throw failure;
+    }
+    dir = DirContents::Dir(*found);
+  }
+  return dir;
+}
+
+}  // namespace ostree

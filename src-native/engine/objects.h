@@ -1,0 +1,39 @@
+// Reading the metadata objects of a repository, checked before they are used.
+#pragma once
+
+#include <string>
+#include <vector>
+
+#include "core/ptr.h"
+#include "engine/checksum.h"
+#include "engine/metadata.h"
+
+namespace ostree {
+
+// Checksum of a metadata object: of its bytes.
+Checksum ChecksumOf(GVariant* object);
+
+struct DirContents {
+  struct File {
+    std::string name;
+    Checksum checksum;
+  };
+  struct Dir {
+    std::string name;
+    Checksum contents, metadata;
+  };
+  std::vector<File> files;
+  std::vector<Dir> dirs;
+};
+DirContents LoadDirTree(OstreeRepo* repo, const Checksum& checksum);
+
+struct DirMetadata {
+  Owner owner;
+  Xattrs xattrs;
+};
+DirMetadata LoadDirMeta(OstreeRepo* repo, const Checksum& checksum);
+
+// The root of a commit, or the directory at `subpath` of it.
+DirContents::Dir LoadCommitRoot(OstreeRepo* repo, const Checksum& commit, const std::string& subpath);
+
+}  // namespace ostree

@@ -1,0 +1,79 @@
+// What the engine is asked to commit, what it says while it works, and what it
+// returns: plain data.
+#pragma once
+
+#include <cstdint>
+#include <functional>
+#include <optional>
+#include <string>
+#include <unordered_map>
+#include <variant>
+#include <vector>
+
+#include "engine/checksum.h"
+
+namespace ostree {
+
+// A directory of this machine.
+struct DirSource {
+  std::string path;
+};
+
+// The tree of a commit of the repository, or a directory of it.
+struct CommitSource {
+  Checksum commit;
+  std::string subpath;
+};
+
+struct TreeSource {
+  std::variant<DirSource, CommitSource> from;
+  std::string prefix;  // where in the new tree it goes; empty: its root
+};
+
+// What one entry of a statOverride asks for.
+struct ModeChange {
+  enum class Kind { kAdd, kSet };
+  Kind kind;
+  uint32_t bits;
+};
+
+struct CommitPlan {
+  // The tree starts as this commit's; nothing below but `sources` applies to it.
+  std::optional<Checksum> base;
+  // Each overlays what those before it gave.
+  std::vector<TreeSource> sources;
+
+  std::optional<uint32_t> uid, gid;
+  bool canonical_permissions = false;
+  bool read_only_executables = false;
+  bool xattrs = true;
+  std::unordered_map<std::string, ModeChange> stat_override;  // by path in the new tree
+  std::vector<std::string> skip;                              // paths in the new tree
+  std::vector<std::string> skip_globs;
+
+  unsigned concurrency = 0;  // 0: what the machine has
+};
+
+struct EngineProgress {
+  const char* phase;     // "scan", "files", "metadata"
+  uint64_t files;        // read so far
+  uint64_t total_files;  // found so far; settled once the phase is no longer "scan"
+  uint64_t bytes;        // read so far
+};
+using ReportProgress = std::function<void(const EngineProgress&)>;
+
+struct EngineStats {
+  uint64_t content_objects = 0;
+  uint64_t content_written = 0;
+  uint64_t bytes_written = 0;
+  uint64_t metadata_written = 0;
+  uint64_t cache_hits = 0;
+};
+
+// A written tree: the checksums of its root's dirtree and dirmeta.
+struct CommittedTree {
+  Checksum contents, metadata;
+  EngineStats stats;
+};
+
+}  // namespace ostree

@@ -1,0 +1,131 @@
+#include "engine/scan.h"
+
+#include "core/failure.h"
+#include "engine/glob.h"
+#include "engine/names.h"
+#include "engine/objects.h"
+
+namespace ostree {
+namespace {
+
+constexpr Owner kParentOwner = {.uid = 0, .gid = 0, .mode = S_IFDIR | 0755};
+
+}  // namespace
+
+Scanner::Scanner(OstreeRepo* repo, Rules& rules, Tree& tree, Tally& tally, GCancellable* cancellable)
+    : repo_(repo), rules_(rules), tree_(tree), tally_(tally), cancellable_(cancellable) {}
+
+void Scanner::Add(const TreeSource& source) {
+  auto* target = EnsurePrefix(source.prefix);
+  if (!target) return;
+  if (auto* directory = std::get_if<DirSource>(&source.from)) AddDirectory(*directory, *target);
+  if (auto* commit = std::get_if<CommitSource>(&source.from)) AddCommit(*commit, *target);
+}
+
+// Parents that no source has given yet belong to root, as those that libostree
+// creates for a tar. Null: the rules leave the prefix out.
+TreeDir* Scanner::EnsurePrefix(const std::string& prefix) {
+  auto* dir = &tree_.root();
+  for (auto name : SplitPath(prefix)) {
+    if (name == "." || name == "..") throw PathFailure("INVALID_ARGUMENT", "Not a path in a tree", prefix);
+    if (Skips(*dir)) return nullptr;
+    if (!dir->has_metadata) SetMetadata(*dir, kParentOwner, {});
+    dir = &tree_.EnsureDir(*dir, std::string(name));
+  }
+  return Skips(*dir) ? nullptr : dir;
+}
+
+void Scanner::AddDirectory(const DirSource& source, TreeDir& target) {
+  auto& disk = disk_dirs_.emplace_back();
+  disk.name = source.path;
+  disk.root = OpenRoot(source.path);
+  disk_todo_.push_back({&disk, &target});
+  while (!disk_todo_.empty()) {
+    ThrowIfCancelled(cancellable_);
+    auto task = disk_todo_.back();
+    disk_todo_.pop_back();
+    ScanDirectory(*task.disk, *task.dir);
+  }
+}
+
+void Scanner::ScanDirectory(DiskDir& disk, TreeDir& dir) {
+  int fd = opener_.Open(disk);
+  struct stat status;
+  if (fstat(fd, &status) < 0) throw Failure::Errno("fstat", disk.Path());
+  disk.device = status.st_dev;
+  disk.inode = status.st_ino;
+  auto xattrs = rules_.keeps_xattrs() ? ReadXattrs(fd, [&disk] { return disk.Path(); }) : Xattrs();
+  SetMetadata(dir, {status.st_uid, status.st_gid, status.st_mode}, xattrs);
+
+  uint64_t files = dir.files.size();
+  for (const auto& entry : ListDirectory(fd, disk)) ScanEntry(disk, fd, dir, entry);
+  tally_.Found(dir.files.size() - files);
+}
+
+void Scanner::ScanEntry(const DiskDir& disk, int fd, TreeDir& dir, const DiskEntry& entry) {
+  if (Skips(dir, &entry.name)) return;
+  auto path = [&disk, &entry] { return disk.Path(entry.name); };
+  CheckName(entry.name, path);
+  if (S_ISDIR(entry.type)) {
+    auto& child = disk_dirs_.emplace_back();
+    child.parent = &disk;
+    child.name = entry.name;
+    child.depth = disk.depth + 1;
+    disk_todo_.push_back({&child, &tree_.EnsureDir(dir, entry.name)});
+  } else if (S_ISREG(entry.type) || S_ISLNK(entry.type)) {
+    bool is_link = S_ISLNK(entry.type);
+    auto* change = Change(dir, &entry.name);
+    if (is_link) ReadLink(fd, entry.name.c_str(), path);
+    if (is_link && change) Rules::CheckLink(*change, dir.Path(entry.name));
+    tree_.ReplaceFile(dir, entry.name, {.disk = &disk, .is_link = is_link, .change = change, .checksum = {}});
+  } else {
+    throw PathFailure("NOT_SUPPORTED",
+                      "A device, pipe or socket, which OSTree cannot store; skip or remove it", path());
+  }
+}
+
+void Scanner::AddCommit(const CommitSource& source, TreeDir& target) {
+  auto root = LoadCommitRoot(repo_, source.commit, source.subpath);
+  if (!rules_.changes_dirs() && !rules_.has_paths())
+    return tree_.Overlay(target, root.contents, root.metadata);
+
+  object_todo_.push_back({root.contents, root.metadata, &target});
+  while (!object_todo_.empty()) {
+    ThrowIfCancelled(cancellable_);
+    auto task = object_todo_.back();
+    object_todo_.pop_back();
+    ScanDirTree(task.contents, task.metadata, *task.dir);
+  }
+}
+
+void Scanner::ScanDirTree(const Checksum& contents, const Checksum& metadata, TreeDir& dir) {
+  auto loaded = LoadDirMeta(repo_, metadata);
+  SetMetadata(dir, loaded.owner, rules_.keeps_xattrs() ? loaded.xattrs : Xattrs());
+
+  auto entries = LoadDirTree(repo_, contents);
+  for (const auto& file : entries.files) {
+    if (Skips(dir, &file.name)) continue;
+    auto* change = Change(dir, &file.name);
+    bool is_settled = !change && !rules_.changes_files();
+    tree_.ReplaceFile(dir, file.name,
+                      {.is_settled = is_settled, .change = change, .checksum = file.checksum});
+    if (!is_settled) tally_.Found(1);
+  }
+  for (const auto& child : entries.dirs)
+    if (!Skips(dir, &child.name))
+      object_todo_.push_back({child.contents, child.metadata, &tree_.EnsureDir(dir, child.name)});
+}
+
+void Scanner::SetMetadata(TreeDir& dir, const Owner& owner, const Xattrs& xattrs) {
+  tree_.SetMetadata(dir, rules_.Apply(owner, Change(dir)), xattrs);
+}
+
+bool Scanner::Skips(TreeDir& dir, const std::string* child) {
+  return rules_.has_paths() && rules_.Skips(child ? dir.Path(*child) : dir.Path());
+}
+
+const ModeChange* Scanner::Change(TreeDir& dir, const std::string* child) {
+  return rules_.has_paths() ? rules_.Find(child ? dir.Path(*child) : dir.Path()) : nullptr;
+}
+
+}  // namespace ostree

@@ -1,0 +1,53 @@
+// Finds what a commit consists of: walks the sources, in order, into one tree.
+// Everything that can be refused by its name, its type or its link target is
+// refused here, before anything is written.
+#pragma once
+
+#include <deque>
+
+#include "engine/disk.h"
+#include "engine/rules.h"
+#include "engine/tally.h"
+#include "engine/tree.h"
+
+namespace ostree {
+
+class Scanner {
+ public:
+  Scanner(OstreeRepo* repo, Rules& rules, Tree& tree, Tally& tally, GCancellable* cancellable);
+
+  void Add(const TreeSource& source);
+
+ private:
+  TreeDir* EnsurePrefix(const std::string& prefix);
+  void AddDirectory(const DirSource& source, TreeDir& target);
+  void AddCommit(const CommitSource& source, TreeDir& target);
+  void ScanDirectory(DiskDir& disk, TreeDir& dir);
+  void ScanEntry(const DiskDir& disk, int fd, TreeDir& dir, const DiskEntry& entry);
+  void ScanDirTree(const Checksum& contents, const Checksum& metadata, TreeDir& dir);
+  void SetMetadata(TreeDir& dir, const Owner& owner, const Xattrs& xattrs);
+  bool Skips(TreeDir& dir, const std::string* child = nullptr);
+  const ModeChange* Change(TreeDir& dir, const std::string* child = nullptr);
+
+  // What is left to do of one source: directories whose children are not known.
+  struct DiskTask {
+    DiskDir* disk;
+    TreeDir* dir;
+  };
+  struct ObjectTask {
+    Checksum contents, metadata;
+    TreeDir* dir;
+  };
+
+  OstreeRepo* const repo_;
+  Rules& rules_;
+  Tree& tree_;
+  Tally& tally_;
+  GCancellable* const cancellable_;
+  DirOpener opener_{32};
+  std::deque<DiskDir> disk_dirs_;  // the tree's files point into it
+  std::vector<DiskTask> disk_todo_;
+  std::vector<ObjectTask> object_todo_;
+};
+
+}  // namespace ostree

@@ -1,0 +1,110 @@
+#include "engine/tree.h"
+
+#include "engine/names.h"
+#include "engine/objects.h"
+
+namespace ostree {
+namespace {
+
+GVariant* Bytes(const Checksum& checksum) {
+  return g_variant_new_fixed_array(G_VARIANT_TYPE_BYTE, checksum.data(), Checksum::size(), 1);
+}
+
+}  // namespace
+
+std::string TreeDir::Path() const {
+  std::vector<const std::string*> way;
+  for (auto* dir = this; dir->parent; dir = dir->parent) way.push_back(dir->name);
+  std::string path;
+  for (; !way.empty(); way.pop_back()) path += "/" + *way.back();
+  return path.empty() ? "/" : path;
+}
+
+std::string TreeDir::Path(const std::string& child) const {
+  return parent ? Path() + "/" + child : "/" + child;
+}
+
+void Tree::Load(TreeDir& dir) {
+  if (!dir.is_whole) return;
+  auto contents = LoadDirTree(repo_, dir.contents);
+  dir.is_whole = false;
+  for (const auto& file : contents.files)
+    dir.files[file.name] = {.is_settled = true, .checksum = file.checksum};
+  for (const auto& child : contents.dirs) {
+    auto& loaded = EnsureDir(dir, child.name);
+    loaded.is_whole = true;
+    loaded.contents = child.contents;
+    SetMetadata(loaded, child.metadata);
+  }
+}
+
+TreeDir& Tree::EnsureDir(TreeDir& parent, const std::string& name) {
+  Load(parent);
+  if (parent.files.contains(name))
+    throw PathFailure("NOT_DIRECTORY", "Can't replace file with directory", parent.Path(name));
+  auto [entry, is_new] = parent.dirs.try_emplace(name, nullptr);
+  if (is_new) {
+    entry->second = &dirs_.emplace_back();
+    entry->second->parent = &parent;
+    entry->second->name = &entry->first;
+    entry->second->depth = parent.depth + 1;
+  }
+  return *entry->second;
+}
+
+void Tree::ReplaceFile(TreeDir& parent, const std::string& name, TreeFile file) {
+  Load(parent);
+  if (parent.dirs.contains(name))
+    throw PathFailure("IS_DIRECTORY", "Can't replace directory with file", parent.Path(name));
+  parent.files[name] = file;
+}
+
+void Tree::SetMetadata(TreeDir& dir, const Checksum& checksum) {
+  dir.metadata = checksum;
+  dir.has_metadata = true;
+}
+
+void Tree::SetMetadata(TreeDir& dir, const Owner& owner, const Xattrs& xattrs) {
+  auto object = DirMeta(owner, xattrs);
+  auto checksum = ChecksumOf(object.get());
+  new_metadata_.try_emplace(checksum, object);
+  SetMetadata(dir, checksum);
+}
+
+void Tree::Overlay(TreeDir& root, const Checksum& root_contents, const Checksum& root_metadata) {
+  struct Layer {
+    TreeDir* dir;
+    Checksum contents, metadata;
+  };
+  std::vector<Layer> todo{{&root, root_contents, root_metadata}};
+  while (!todo.empty()) {
+    auto [dir, contents, metadata] = todo.back();
+    todo.pop_back();
+    SetMetadata(*dir, metadata);
+    if (dir->is_whole && dir->contents == contents) continue;
+    if (dir->is_empty()) {
+      dir->is_whole = true;
+      dir->contents = contents;
+      continue;
+    }
+    auto loaded = LoadDirTree(repo_, contents);
+    for (const auto& file : loaded.files)
+      ReplaceFile(*dir, file.name, {.is_settled = true, .checksum = file.checksum});
+    for (const auto& child : loaded.dirs)
+      todo.push_back({&EnsureDir(*dir, child.name), child.contents, child.metadata});
+  }
+}
+
+Shared<GVariant> DirTree(const TreeDir& dir) {
+  GVariantBuilder files, dirs;
+  g_variant_builder_init(&files, G_VARIANT_TYPE("a(say)"));
+  for (const auto& [name, file] : dir.files)
+    g_variant_builder_add(&files, "(s@ay)", name.c_str(), Bytes(file.checksum));
+  g_variant_builder_init(&dirs, G_VARIANT_TYPE("a(sayay)"));
+  for (const auto& [name, child] : dir.dirs)
+    g_variant_builder_add(&dirs, "(s@ay@ay)", name.c_str(), Bytes(child->contents), Bytes(child->metadata));
+  return Shared<GVariant>::Share(
+      g_variant_new("(@a(say)@a(sayay))", g_variant_builder_end(&files), g_variant_builder_end(&dirs)));
+}
+
+}  // namespace ostree
