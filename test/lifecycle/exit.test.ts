@@ -74,7 +74,7 @@ describe('a process with nothing running', () => {
       for (let i = 0; i < 20; i++) { globalThis.gc(); await setTimeout(5); }
       `,
       [cli.path],
-      ['--expose-gc'],
+      { nodeOptions: ['--expose-gc'] },
     );
     expect(ended.exitCode).toBe(0);
     expect(ended.stderr).toContain(`Repo ${cli.path} was not closed`);

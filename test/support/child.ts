@@ -13,21 +13,22 @@ export interface Ended {
   milliseconds: number;
 }
 
+export interface RunOptions {
+  nodeOptions?: string[];
+  /** The package's directory unless given: the package is found by its name only there. */
+  cwd?: string;
+  env?: Record<string, string>;
+}
+
 /** Runs a module, which imports the built package as 'ostree', to its end; it finds its arguments in process.argv from 1 on. */
 export async function runModule(
   source: string,
   args: string[] = [],
-  nodeOptions: string[] = [],
+  options: RunOptions = {},
 ): Promise<Ended> {
-  const result = await execa(
-    process.execPath,
-    [...nodeOptions, '--input-type=module', '--eval', source, ...args],
-    {
-      cwd: root,
-      reject: false,
-      timeout: 30_000,
-    },
-  );
+  const { nodeOptions = [], cwd = root, env = {} } = options;
+  const command = [...nodeOptions, '--input-type=module', '--eval', source, ...args];
+  const result = await execa(process.execPath, command, { cwd, env, reject: false, timeout: 30_000 });
   return {
     exitCode: result.exitCode,
     signal: result.signal,
