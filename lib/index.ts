@@ -13,7 +13,9 @@ export type { CloseOptions } from './lifetime.js';
 export type { Checksum, Rev } from './types.js';
 
 // variants, version, validation
+export { validate } from './validate.js';
 export { Variant } from './variant.js';
+export { type Feature, features, type Version, version } from './version.js';
 
 // repository
 export type { ConfigValue, RepoConfig } from './config.js';

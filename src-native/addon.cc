@@ -4,7 +4,9 @@
 #include "core/export.h"
 #include "core/failure.h"
 #include "core/js_thread.h"
+#include "core/validate.h"
 #include "core/variant.h"
+#include "core/version.h"
 #include "repo/config.h"
 #include "repo/refs.h"
 #include "repo/repo.h"
@@ -30,6 +32,13 @@ static Napi::Object Init(Napi::Env env, Napi::Object exports) {
   add("variantParse", ostree::VariantParse);
   add("variantRead", ostree::VariantRead);
   add("variantPrint", ostree::VariantPrint);
+  add("versionRead", ostree::VersionRead);
+  add("featuresRead", ostree::FeaturesRead);
+  add("validateChecksum", ostree::ValidateChecksum);
+  add("validateRef", ostree::ValidateRef);
+  add("validateRefspec", ostree::ValidateRefspec);
+  add("validateRemoteName", ostree::ValidateRemoteName);
+  add("validateCollectionId", ostree::ValidateCollectionId);
 
   // repository: open, config, locks
   add("repoOpen", ostree::RepoOpen);

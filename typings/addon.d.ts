@@ -41,6 +41,20 @@ export interface Addon {
   variantRead(type: string, bytes: Uint8Array, keep: boolean): unknown;
   /** g_variant_print, with type annotations */
   variantPrint(type: string, bytes: Uint8Array, annotate: boolean): string;
+  /** ostree_check_version, glib_major_version and its kin */
+  versionRead(): { libostree: string; glib: string; sha256: string };
+  /** null: it cannot be told */
+  featuresRead(): Record<string, boolean | null>;
+  /** 64 lower-case hex digits */
+  validateChecksum(value: string): void;
+  /** ostree_validate_rev */
+  validateRef(value: string): void;
+  /** ostree_parse_refspec */
+  validateRefspec(value: string): void;
+  /** ostree_validate_remote_name */
+  validateRemoteName(value: string): void;
+  /** ostree_validate_collection_id */
+  validateCollectionId(value: string): void;
 
   // repository: open, config, locks
   /** ostree_repo_open */

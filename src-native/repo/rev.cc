@@ -1,10 +1,9 @@
 #include "rev.h"
 
+#include "core/validate.h"
+
 namespace ostree {
 namespace {
-
-// libostree puts names on the stack.
-constexpr size_t kMaxName = 4096;
 
 GVariant* MaybeString(const Nullable<std::string>& text) {
   return g_variant_new_maybe(G_VARIANT_TYPE_STRING, text ? g_variant_new_string(text->c_str()) : nullptr);
@@ -13,8 +12,7 @@ GVariant* MaybeString(const Nullable<std::string>& text) {
 }  // namespace
 
 std::string ResolveRev(OstreeRepo* repo, const std::string& rev, OstreeRepoResolveRevExtFlags flags) {
-  if (rev.empty() || rev.size() > kMaxName)
-    throw Failure("INVALID_ARGUMENT", "A revision must have 1 to 4096 bytes");
+  CheckRev(rev, "rev");
   try {
     Owned<char> checksum;
     // allow_noent stays FALSE: with TRUE, "missing^" crashes libostree.
