@@ -1,8 +1,9 @@
 // What open handles (Repo, Sysroot, Transaction) have in common: calls are
 // refused once closed, close() waits for what runs, or cancels it.
 import type { Call } from '../typings/addon.js';
-import { type RunOptions, run } from './call.js';
-import { checkOptions } from './check.js';
+import { onAbort } from './abort.js';
+import { type CallOptions, type RunOptions, run } from './call.js';
+import { checkOptions, checkSignal } from './check.js';
 import { OstreeError } from './errors.js';
 
 export interface CloseOptions {
@@ -58,6 +59,29 @@ export class Lifetime {
       return await promise;
     } finally {
       this.#running.delete(promise);
+    }
+  }
+
+  /**
+   * Several calls that count as one: close() waits for the last of them. Each takes the signal that `body` gets, which
+   * close() aborts, too.
+   */
+  async sequence<T>(options: CallOptions, body: (signal: AbortSignal) => Promise<T>): Promise<T> {
+    this.check();
+    checkOptions(options);
+    const { signal } = options;
+    checkSignal(signal);
+    signal?.throwIfAborted();
+    const controller = new AbortController();
+    const forget = signal && onAbort(signal, () => controller.abort(signal.reason));
+    const promise = body(controller.signal);
+    const cancelled = new OstreeError('CANCELLED', 'Operation was cancelled');
+    this.#running.set(promise, () => controller.abort(cancelled));
+    try {
+      return await promise;
+    } finally {
+      this.#running.delete(promise);
+      forget?.();
     }
   }
 

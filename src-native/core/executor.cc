@@ -185,6 +185,7 @@ struct DedicatedThread::Queue {
   std::mutex mutex;
   std::condition_variable changed;
   std::deque<std::shared_ptr<Operation>> operations;
+  std::shared_ptr<void> owned;
   bool closed = false;
 
   void Main() {
@@ -192,7 +193,10 @@ struct DedicatedThread::Queue {
     std::unique_lock lock(mutex);
     for (;;) {
       changed.wait(lock, [this] { return closed || !operations.empty(); });
-      if (operations.empty()) return;
+      if (operations.empty()) {
+        owned.reset();
+        return;
+      }
       auto operation = std::move(operations.front());
       operations.pop_front();
       lock.unlock();
@@ -211,6 +215,11 @@ DedicatedThread::~DedicatedThread() {
   std::lock_guard lock(queue_->mutex);
   queue_->closed = true;
   queue_->changed.notify_one();
+}
+
+void DedicatedThread::Own(std::shared_ptr<void> owned) {
+  std::lock_guard lock(queue_->mutex);
+  queue_->owned = std::move(owned);
 }
 
 void DedicatedThread::Post(std::shared_ptr<Operation> operation) {

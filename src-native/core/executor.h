@@ -44,6 +44,8 @@ class DedicatedThread final : public Executor {
   explicit DedicatedThread(const char* name);
   ~DedicatedThread() override;  // the thread ends after what is queued; nobody waits
   void Post(std::shared_ptr<Operation> operation) override;
+  // What must be dropped on the thread: it is, as the thread ends.
+  void Own(std::shared_ptr<void> owned);
 
  private:
   struct Queue;

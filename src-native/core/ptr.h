@@ -102,6 +102,7 @@ struct Free {
   void operator()(GHashTable* p) const { g_hash_table_unref(p); }
   void operator()(GPtrArray* p) const { g_ptr_array_unref(p); }
   void operator()(GKeyFile* p) const { g_key_file_unref(p); }
+  void operator()(GString* p) const { g_string_free(p, TRUE); }
   void operator()(GVariantType* p) const { g_variant_type_free(p); }
   void operator()(OstreeKernelArgs* p) const { ostree_kernel_args_free(p); }
   void operator()(OstreeCollectionRef** p) const { ostree_collection_ref_freev(p); }
