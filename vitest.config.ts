@@ -12,6 +12,8 @@ export default defineConfig({
     setupFiles: process.env.OSTREE_LEAK_CHECK ? ['test/lifecycle/planted/leak-check.ts'] : [],
     pool: 'forks',
     retry: 0,
+    // Read once by each OstreeSysroot: deployments are not made immutable, so that tests can remove them.
+    env: { OSTREE_SYSROOT_DEBUG: 'mutable-deployments' },
     // Real repositories on a shared disk: generous, yet a hang ends.
     testTimeout: 60_000,
     hookTimeout: 60_000,

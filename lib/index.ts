@@ -40,3 +40,10 @@ export type { ListRefsOptions, RefInfo, RefPlace, ResolveRevOptions, SetRefOptio
 // summary, signatures
 
 // sysroot
+export type { DeployKernelArgs, DeployOptions, DeployProgress } from './deploy.js';
+export type { Deployment, DeploymentSnapshot, Origin } from './deployment.js';
+export { KernelArgs, type KernelArgsEdit } from './kernel-args.js';
+export type { DeploymentKernelArgs, DeploymentOrId } from './manage.js';
+export type { SysrootStatus } from './status.js';
+export { type InitOptions, Sysroot } from './sysroot.js';
+export type { SysrootLock } from './sysroot-lock.js';

@@ -11,6 +11,13 @@
 #include "repo/refs.h"
 #include "repo/repo.h"
 #include "repo/repo_lock.h"
+#include "sysroot/deploy.h"
+#include "sysroot/init.h"
+#include "sysroot/kernel_args.h"
+#include "sysroot/lock.h"
+#include "sysroot/manage.h"
+#include "sysroot/status.h"
+#include "sysroot/sysroot.h"
 
 static Napi::Object Init(Napi::Env env, Napi::Object exports) {
   ostree::CaptureCriticals();
@@ -70,6 +77,26 @@ static Napi::Object Init(Napi::Env env, Napi::Object exports) {
   // summary, signatures
 
   // sysroot
+  add("sysrootOpen", ostree::SysrootOpen);
+  add("sysrootReload", ostree::SysrootReload);
+  add("sysrootClose", ostree::SysrootClose);
+  add("sysrootInit", ostree::SysrootInit);
+  add("sysrootInitStateroot", ostree::SysrootInitStateroot);
+  add("sysrootTryLock", ostree::SysrootTryLock);
+  add("sysrootUnlock", ostree::SysrootUnlock);
+  add("sysrootStatus", ostree::SysrootStatus);
+  add("sysrootDeploy", ostree::SysrootDeploy);
+  add("sysrootMakeDefault", ostree::SysrootMakeDefault);
+  add("sysrootRollBack", ostree::SysrootRollBack);
+  add("sysrootUndeploy", ostree::SysrootUndeploy);
+  add("sysrootPin", ostree::SysrootPin);
+  add("sysrootSetOrigin", ostree::SysrootSetOrigin);
+  add("sysrootCleanup", ostree::SysrootCleanup);
+  add("sysrootKernelArgs", ostree::SysrootKernelArgs);
+  add("sysrootEditKernelArgs", ostree::SysrootEditKernelArgs);
+  add("kernelArgsApply", ostree::KernelArgsApply);
+  add("kernelArgsParse", ostree::KernelArgsParse);
+  add("kernelArgsLastValue", ostree::KernelArgsLastValue);
 
   return exports;
 }

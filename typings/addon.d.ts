@@ -8,6 +8,7 @@ export interface Handle<Kind extends string> {
 }
 export type Call = Handle<'call'>;
 export type RepoHandle = Handle<'repo'>;
+export type SysrootHandle = Handle<'sysroot'>;
 export type LockHandle = Handle<'lock'>;
 
 /** What a failed operation rejects with; lib/errors.ts makes an OstreeError of it. */
@@ -103,6 +104,55 @@ export interface Addon {
   // summary, signatures
 
   // sysroot
+  /** ostree_sysroot_new, ostree_sysroot_initialize_with_mount_namespace, ostree_sysroot_load_if_changed */
+  sysrootOpen(path: string, call: Call): Promise<OpenedSysroot>;
+  /** ostree_sysroot_load_if_changed */
+  sysrootReload(sysroot: SysrootHandle, call: Call): Promise<NativeDeployment[]>;
+  sysrootClose(sysroot: SysrootHandle, call: Call): Promise<void>;
+  /** ostree_sysroot_ensure_initialized */
+  sysrootInit(path: string, epoch: number, call: Call): Promise<void>;
+  /** ostree_sysroot_init_osname */
+  sysrootInitStateroot(sysroot: SysrootHandle, name: string, call: Call): Promise<void>;
+  /** ostree_sysroot_try_lock */
+  sysrootTryLock(sysroot: SysrootHandle, call: Call): Promise<LockAttempt>;
+  /** ostree_sysroot_unlock */
+  sysrootUnlock(sysroot: SysrootHandle, call: Call): Promise<void>;
+  /** ostree_sysroot_load_if_changed, ostree_repo_verify_commit_for_remote */
+  sysrootStatus(sysroot: SysrootHandle, call: Call): Promise<NativeStatus>;
+  /** ostree_sysroot_deploy_tree_with_options, ostree_sysroot_simple_write_deployment, ostree_sysroot_stage_tree_with_options */
+  sysrootDeploy(sysroot: SysrootHandle, request: DeployRequest, call: Call): Promise<Changed>;
+  /** ostree_sysroot_write_deployments_with_options */
+  sysrootMakeDefault(sysroot: SysrootHandle, id: string, call: Call): Promise<Changed>;
+  /** ostree_sysroot_query_deployments_for, ostree_sysroot_write_deployments_with_options */
+  sysrootRollBack(sysroot: SysrootHandle, call: Call): Promise<Changed>;
+  /** ostree_sysroot_write_deployments_with_options */
+  sysrootUndeploy(sysroot: SysrootHandle, id: string, call: Call): Promise<Changed>;
+  /** ostree_sysroot_deployment_set_pinned */
+  sysrootPin(sysroot: SysrootHandle, id: string, pinned: boolean, call: Call): Promise<NativeDeployment[]>;
+  /** ostree_sysroot_write_origin_file */
+  sysrootSetOrigin(
+    sysroot: SysrootHandle,
+    id: string,
+    refspec: string,
+    call: Call,
+  ): Promise<NativeDeployment[]>;
+  /** ostree_sysroot_cleanup */
+  sysrootCleanup(sysroot: SysrootHandle, call: Call): Promise<NativeDeployment[]>;
+  /** ostree_deployment_get_bootconfig */
+  sysrootKernelArgs(sysroot: SysrootHandle, id: string, call: Call): Promise<string[]>;
+  /** ostree_deployment_clone, ostree_sysroot_write_deployments_with_options */
+  sysrootEditKernelArgs(
+    sysroot: SysrootHandle,
+    id: string,
+    edit: NativeKernelArgsEdit,
+    call: Call,
+  ): Promise<Changed>;
+  /** ostree_kernel_args_append, ostree_kernel_args_append_if_missing, ostree_kernel_args_replace, ostree_kernel_args_delete */
+  kernelArgsApply(args: string[], edit: NativeKernelArgsEdit): string[];
+  /** ostree_kernel_args_from_string */
+  kernelArgsParse(text: string): string[];
+  /** ostree_kernel_args_get_last_value; null for a key without a value, undefined for one that is not there */
+  kernelArgsLastValue(args: string[], key: string): string | null | undefined;
 }
 
 // repository: open, config, locks
@@ -150,4 +200,69 @@ export interface RefTarget {
   expected?: string | null | undefined;
   mustExist?: boolean | undefined;
   commitMustExist?: boolean | undefined;
+}
+
+// sysroot
+export interface NativeDeployment {
+  id: string;
+  index: number;
+  stateroot: string;
+  checksum: string;
+  deploySerial: number;
+  bootChecksum: string | null;
+  bootSerial: number;
+  version: string | null;
+  origin: Record<string, string> | null;
+  kernelArgs: string[];
+  overlayInitrds: string[];
+  booted: boolean;
+  staged: boolean;
+  pending: boolean;
+  rollback: boolean;
+  pinned: boolean;
+  unlocked: string;
+  path: string;
+}
+export interface OpenedSysroot {
+  handle: SysrootHandle;
+  repo: OpenedRepo;
+  deployments: NativeDeployment[];
+}
+export interface LockAttempt {
+  acquired: boolean;
+  holder: 'this-process' | 'other-process';
+}
+export interface Changed {
+  deployments: NativeDeployment[];
+  id?: string;
+  warning?: string;
+}
+export interface StatusDetails {
+  sourceTitle?: string;
+  signatures: string;
+}
+export interface NativeStatus {
+  deployments: NativeDeployment[];
+  details: StatusDetails[];
+}
+export interface NativeKernelArgsEdit {
+  delete: string[];
+  replace: string[];
+  append: string[];
+  appendIfMissing: string[];
+}
+export interface DeployRequest {
+  rev: string;
+  stateroot?: string | undefined;
+  origin?: Record<string, string> | undefined;
+  kernelArgsBase: 'merge' | 'none' | 'proc-cmdline';
+  kernelArgs: NativeKernelArgsEdit;
+  overlayInitrds: string[];
+  retain: boolean;
+  retainPending: boolean;
+  retainRollback: boolean;
+  notAsDefault: boolean;
+  noMerge: boolean;
+  stage: boolean;
+  lockFinalization: boolean;
 }

@@ -4,11 +4,15 @@ import { join } from 'node:path';
 
 import { onTestFinished } from 'vitest';
 
-/**
- * Another process that holds the lock of a repository, in the way libostree takes it (F_OFD_SETLK).
- * The result ends it, and with it the lock.
- */
-export async function holdLock(repo: string, kind: 'F_RDLCK' | 'F_WRLCK'): Promise<() => Promise<void>> {
+type Kind = 'F_RDLCK' | 'F_WRLCK';
+
+/** Another process that holds the lock of a repository. The result ends it, and with it the lock. */
+export function holdLock(repo: string, kind: Kind): Promise<() => Promise<void>> {
+  return holdLockFile(join(repo, '.lock'), kind);
+}
+
+/** Another process that holds a lock file in the way libostree does (F_OFD_SETLK). */
+export async function holdLockFile(path: string, kind: Kind): Promise<() => Promise<void>> {
   const script = `
 import fcntl, struct, sys
 F_OFD_SETLK = 37
@@ -16,7 +20,7 @@ f = open(sys.argv[1], 'a+')
 fcntl.fcntl(f, F_OFD_SETLK, struct.pack('hhqqi4x', fcntl.${kind}, 0, 0, 0, 0))
 print('held', flush=True)
 sys.stdin.read()`;
-  const child = spawn('python3', ['-c', script, join(repo, '.lock')], { stdio: ['pipe', 'pipe', 'inherit'] });
+  const child = spawn('python3', ['-c', script, path], { stdio: ['pipe', 'pipe', 'inherit'] });
   onTestFinished(() => void child.kill());
   await once(child.stdout, 'data');
   return async () => {

@@ -1,0 +1,232 @@
+import { resolve } from 'node:path';
+
+import { type CallOptions, run } from './call.js';
+import { checkInteger, checkName, checkOptions } from './check.js';
+import { deploy, type DeployOptions, checkStateroot } from './deploy.js';
+import { type Deployment, type DeploymentSnapshot, snapshotOf } from './deployment.js';
+import { type CloseOptions, Lifetime } from './lifetime.js';
+import type { LockOptions } from './lock.js';
+import * as manage from './manage.js';
+import type { DeploymentOrId } from './manage.js';
+import { native } from './native.js';
+import { Repo } from './repo.js';
+import { SysrootStatus } from './status.js';
+import { locked, type SysrootInner } from './sysroot-inner.js';
+import { LOCK_TIMEOUT, SysrootLock, SysrootLocking } from './sysroot-lock.js';
+import type { OpenedSysroot } from '../typings/addon.js';
+import type { Rev } from './types.js';
+
+export interface InitOptions extends CallOptions {
+  /**
+   * Which directories are made: 0 those of a traditional root directory, 1 only `/boot` and `/ostree`
+   * (`ostree admin init-fs --modern`), 2 as 1, and `/ostree` for its owner only.
+   */
+  epoch?: 0 | 1 | 2 | undefined;
+}
+
+/**
+ * A directory with deployments: bootable trees that are checked out of its repository.
+ *
+ * What it shows is one frozen snapshot, replaced as a whole by {@link Sysroot.open}, {@link Sysroot.reload},
+ * {@link Sysroot.status} and every change made through it. Changes take the lock of the sysroot for themselves. All
+ * work runs in order, on a thread of its own.
+ */
+export class Sysroot implements AsyncDisposable {
+  /** The repository below it. It is closed with the sysroot. */
+  readonly repo: Repo;
+  readonly #inner: SysrootInner;
+  #snapshot: DeploymentSnapshot;
+
+  /** @internal Use {@link Sysroot.open} or {@link Sysroot.init}. */
+  constructor(path: string, opened: OpenedSysroot) {
+    this.repo = new Repo(opened.repo);
+    this.#snapshot = snapshotOf(opened.deployments);
+    this.#inner = {
+      path,
+      native: opened.handle,
+      lifetime: new Lifetime(`Sysroot ${path}`),
+      locking: new SysrootLocking(opened.handle, path),
+      update: (deployments) => (this.#snapshot = snapshotOf(deployments)),
+    };
+    this.#inner.lifetime.watch(this);
+  }
+
+  /**
+   * Opens a sysroot and reads its deployments.
+   * Wraps `ostree_sysroot_initialize_with_mount_namespace()`, `ostree_sysroot_load()`.
+   *
+   * @param path - without one: `$OSTREE_SYSROOT`, else `/`
+   * @throws {OstreeError} `NOT_FOUND` when there is no sysroot
+   */
+  static async open(
+    path = process.env['OSTREE_SYSROOT'] ?? '/',
+    options: CallOptions = {},
+  ): Promise<Sysroot> {
+    checkName(path, 'path');
+    const absolute = resolve(path);
+    return new Sysroot(absolute, await run(options, (call) => native().sysrootOpen(absolute, call)));
+  }
+
+  /**
+   * Makes a directory, with its parents, a sysroot, and opens it. What is there already stays.
+   * Wraps `ostree_sysroot_ensure_initialized()`, and does what `ostree admin init-fs` does.
+   */
+  static async init(path: string, options: InitOptions = {}): Promise<Sysroot> {
+    checkName(path, 'path');
+    checkOptions(options);
+    const { epoch = 0 } = options;
+    checkInteger(epoch, 'options.epoch', 0, 2);
+    await run(options, (call) => native().sysrootInit(resolve(path), epoch, call));
+    return await Sysroot.open(path, options);
+  }
+
+  /** The absolute path it was opened by. */
+  get path(): string {
+    return this.#inner.path;
+  }
+
+  /** The deployment that runs now; null where this sysroot is not booted. */
+  get booted(): Deployment | null {
+    return this.#snapshot.booted;
+  }
+
+  /** The one that will be finished as the system shuts down. */
+  get staged(): Deployment | null {
+    return this.#snapshot.staged;
+  }
+
+  /** The one that boots next, unless that is the booted one. */
+  get pending(): Deployment | null {
+    return this.#snapshot.pending;
+  }
+
+  /** The one that {@link Sysroot.rollBack} would make the default. */
+  get rollback(): Deployment | null {
+    return this.#snapshot.rollback;
+  }
+
+  /** All of them; what boots next comes first. */
+  get deployments(): readonly Deployment[] {
+    return this.#snapshot.deployments;
+  }
+
+  /** Takes a new snapshot, after something other than this object changed the sysroot. Wraps `ostree_sysroot_load_if_changed()`. */
+  async reload(options: CallOptions = {}): Promise<void> {
+    const { native: sysroot, lifetime } = this.#inner;
+    this.#inner.update(await lifetime.run(options, (call) => native().sysrootReload(sysroot, call)));
+  }
+
+  /** Takes a new snapshot, and what `ostree admin status` adds to it: it prints as the command does. */
+  async status(options: CallOptions = {}): Promise<SysrootStatus> {
+    const { native: sysroot, lifetime } = this.#inner;
+    const status = await lifetime.run(options, (call) => native().sysrootStatus(sysroot, call));
+    return new SysrootStatus(this.#inner.update(status.deployments), status.details);
+  }
+
+  /**
+   * Takes the lock of the sysroot, for several changes in a row. Wraps `ostree_sysroot_try_lock()`.
+   *
+   * @throws {OstreeError} `LOCKED` when it is not to be had within `timeout`
+   */
+  async lock(options: LockOptions = {}): Promise<SysrootLock> {
+    const { lifetime, locking, path } = this.#inner;
+    checkOptions(options);
+    const { timeout = LOCK_TIMEOUT } = options;
+    checkInteger(timeout, 'options.timeout');
+    await lifetime.sequence(options, (signal) => locking.acquire(signal, timeout));
+    return new SysrootLock(locking, lifetime, path);
+  }
+
+  /**
+   * Makes a stateroot: the name of an operating system, whose deployments share /var. Wraps `ostree_sysroot_init_osname()`.
+   *
+   * @throws {OstreeError} `EXISTS` when it is there already
+   */
+  async initStateroot(name: string, options: CallOptions = {}): Promise<void> {
+    checkStateroot(name, 'name');
+    await locked(this.#inner, options, (step) =>
+      step((call) => native().sysrootInitStateroot(this.#inner.native, name, call)),
+    );
+  }
+
+  /**
+   * Checks a commit out as a new deployment, merges the local changes of /etc into it and makes it the default.
+   * Wraps `ostree_sysroot_deploy_tree_with_options()`, `ostree_sysroot_simple_write_deployment()`, or
+   * `ostree_sysroot_stage_tree_with_options()`; does what `ostree admin deploy` does.
+   *
+   * @throws {OstreeError} `NOT_FOUND` when the revision or stateroot is not there; `NOT_BOOTED` without a stateroot, or
+   * with `stage`, where the sysroot is not booted
+   */
+  deploy(rev: Rev, options: DeployOptions = {}): Promise<Deployment> {
+    return deploy(this.#inner, rev, options);
+  }
+
+  /**
+   * Makes a deployment the one that boots next. A staged one is dropped. Wraps `ostree_sysroot_write_deployments_with_options()`.
+   *
+   * @throws {OstreeError} `NOT_FOUND` when it is no longer there
+   */
+  makeDefault(deployment: DeploymentOrId, options: CallOptions = {}): Promise<void> {
+    return manage.makeDefault(this.#inner, deployment, options);
+  }
+
+  /**
+   * Makes the {@link Sysroot.rollback} deployment, as it is on disk now, the default.
+   * Wraps `ostree_sysroot_query_deployments_for()`, `ostree_sysroot_write_deployments_with_options()`.
+   *
+   * @throws {OstreeError} `NOT_FOUND` when there is none
+   */
+  rollBack(options: CallOptions = {}): Promise<Deployment> {
+    return manage.rollBack(this.#inner, options);
+  }
+
+  /**
+   * Removes a deployment, and what only it needed. Wraps `ostree_sysroot_write_deployments_with_options()`, `ostree_sysroot_cleanup()`.
+   *
+   * @throws {OstreeError} `NOT_FOUND` when it is no longer there; `INVALID_ARGUMENT` when it is booted
+   */
+  undeploy(deployment: DeploymentOrId, options: CallOptions = {}): Promise<void> {
+    return manage.undeploy(this.#inner, deployment, options);
+  }
+
+  /**
+   * Keeps a deployment until it is unpinned. Wraps `ostree_sysroot_deployment_set_pinned()`.
+   *
+   * @throws {OstreeError} `NOT_FOUND` when it is no longer there, or has no origin file to keep the pin in
+   */
+  pin(deployment: DeploymentOrId, pinned = true, options: CallOptions = {}): Promise<void> {
+    return manage.pin(this.#inner, deployment, pinned, options);
+  }
+
+  /**
+   * Changes what upgrades of a deployment follow; the rest of its origin stays. Wraps `ostree_sysroot_write_origin_file()`.
+   *
+   * @throws {OstreeError} `NOT_FOUND` when it is no longer there
+   */
+  setOrigin(deployment: DeploymentOrId, refspec: string, options: CallOptions = {}): Promise<void> {
+    return manage.setOrigin(this.#inner, deployment, refspec, options);
+  }
+
+  /** Removes what interrupted deployments left behind, and prunes the repository. Wraps `ostree_sysroot_cleanup()`. */
+  cleanup(options: CallOptions = {}): Promise<void> {
+    return manage.cleanup(this.#inner, options);
+  }
+
+  /** The kernel arguments of a deployment. */
+  kernelArgs(deployment: DeploymentOrId): manage.DeploymentKernelArgs {
+    return new manage.DeploymentKernelArgs(this.#inner, deployment);
+  }
+
+  /** Refuses new calls, waits for those that run, or cancels them, and gives the lock up. Closes {@link Sysroot.repo}, too. Idempotent. */
+  async close(options: CloseOptions = {}): Promise<void> {
+    const { native: sysroot, lifetime } = this.#inner;
+    await Promise.all([
+      this.repo.close(options),
+      lifetime.close(options, () => run({}, (call) => native().sysrootClose(sysroot, call))),
+    ]);
+  }
+
+  [Symbol.asyncDispose](): Promise<void> {
+    return this.close();
+  }
+}
