@@ -36,6 +36,30 @@ export type { ListRefsOptions, RefInfo, RefPlace, ResolveRevOptions, SetRefOptio
 // fsck, prune
 
 // remotes, pull
+export type { Cookie, CookieName, RemoteCookies } from './cookies.js';
+export type { FetchOptions } from './fetch.js';
+export type {
+  ConfigSetting,
+  RemoteConfig,
+  RemoteSettings,
+  SignType,
+  VerificationKeys,
+} from './remote_options.js';
+export type {
+  GpgKey,
+  GpgKeys,
+  GpgSubkey,
+  GpgUserId,
+  ImportKeysOptions,
+  RemoteChanges,
+  RemoteFetchOptions,
+  RemoteInfo,
+  RemoteOptions,
+  RemoteRef,
+  Remotes,
+  RemoteSummary,
+  RemoveRemoteOptions,
+} from './remotes.js';
 
 // summary, signatures
 

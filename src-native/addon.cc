@@ -9,6 +9,10 @@
 #include "core/version.h"
 #include "repo/config.h"
 #include "repo/refs.h"
+#include "repo/remote_cookies.h"
+#include "repo/remote_keys.h"
+#include "repo/remote_summary.h"
+#include "repo/remotes.h"
 #include "repo/repo.h"
 #include "repo/repo_lock.h"
 #include "sysroot/deploy.h"
@@ -73,6 +77,17 @@ static Napi::Object Init(Napi::Env env, Napi::Object exports) {
   // fsck, prune
 
   // remotes, pull
+  add("remoteList", ostree::RemoteList);
+  add("remoteGet", ostree::RemoteGet);
+  add("remoteAdd", ostree::RemoteAdd);
+  add("remoteRemove", ostree::RemoteRemove);
+  add("remoteSetOptions", ostree::RemoteSetOptions);
+  add("remoteImportKeys", ostree::RemoteImportKeys);
+  add("remoteKeys", ostree::RemoteKeys);
+  add("remoteSummary", ostree::RemoteSummary);
+  add("remoteCookieList", ostree::RemoteCookieList);
+  add("remoteCookieAdd", ostree::RemoteCookieAdd);
+  add("remoteCookieRemove", ostree::RemoteCookieRemove);
 
   // summary, signatures
 

@@ -100,6 +100,40 @@ export interface Addon {
   // fsck, prune
 
   // remotes, pull
+  /** ostree_repo_remote_list, ostree_repo_remote_get_url */
+  remoteList(repo: RepoHandle, call: Call): Promise<RemoteEntry[]>;
+  /** ostree_repo_get_remote_option */
+  remoteGet(repo: RepoHandle, name: string, call: Call): Promise<RemoteSettings>;
+  /** ostree_repo_remote_change, ostree_repo_remote_gpg_import */
+  remoteAdd(
+    repo: RepoHandle,
+    name: string,
+    url: string | undefined,
+    options: object,
+    kind: 'add' | 'if-not-exists' | 'replace',
+    keys: KeySource | undefined,
+    call: Call,
+  ): Promise<void>;
+  /** ostree_repo_remote_change */
+  remoteRemove(repo: RepoHandle, name: string, ifExists: boolean, call: Call): Promise<void>;
+  /** ostree_repo_remote_change */
+  remoteSetOptions(
+    repo: RepoHandle,
+    name: string,
+    options: object,
+    removed: string[],
+    call: Call,
+  ): Promise<void>;
+  /** ostree_repo_remote_gpg_import */
+  remoteImportKeys(repo: RepoHandle, name: string, keys: KeySource, call: Call): Promise<number>;
+  /** ostree_repo_remote_get_gpg_keys */
+  remoteKeys(repo: RepoHandle, name: string, call: Call): Promise<GpgKeyInfo[]>;
+  /** ostree_repo_remote_fetch_summary_with_options */
+  remoteSummary(repo: RepoHandle, name: string, options: FetchOptions, call: Call): Promise<FetchedSummary>;
+  /** REMOTE.cookies.txt */
+  remoteCookieList(repo: RepoHandle, remote: string, call: Call): Promise<Cookie[]>;
+  remoteCookieAdd(repo: RepoHandle, remote: string, cookie: Cookie, call: Call): Promise<void>;
+  remoteCookieRemove(repo: RepoHandle, remote: string, cookie: Cookie, call: Call): Promise<void>;
 
   // summary, signatures
 
@@ -200,6 +234,84 @@ export interface RefTarget {
   expected?: string | null | undefined;
   mustExist?: boolean | undefined;
   commitMustExist?: boolean | undefined;
+}
+
+// remotes, pull
+export interface RemoteEntry {
+  name: string;
+  url: string | null;
+}
+export interface RemoteSettings {
+  url: string | null;
+  metalink: string | null;
+  contentUrl: string | null;
+  collectionId: string | null;
+  branches: string[];
+  gpgVerify: boolean;
+  gpgVerifySummary: boolean;
+  gpgKeyPath: string[];
+  signVerify: string | null;
+  signVerifySummary: string | null;
+  proxy: string | null;
+  http2: boolean | null;
+  tlsPermissive: boolean;
+  tlsClientCertPath: string | null;
+  tlsClientKeyPath: string | null;
+  tlsCaPath: string | null;
+  customBackend: string | null;
+  unconfiguredState: string | null;
+  settings: Record<string, string>;
+}
+export interface KeySource {
+  data?: Uint8Array[] | undefined;
+  files?: string[] | undefined;
+  keyIds?: string[] | undefined;
+}
+export interface GpgKeyInfo {
+  subkeys: {
+    fingerprint: string;
+    created: number;
+    expires: number;
+    revoked: boolean;
+    expired: boolean;
+    invalid: boolean;
+  }[];
+  userIds: {
+    uid: string;
+    name: string;
+    comment: string;
+    email: string;
+    revoked: boolean;
+    invalid: boolean;
+    advancedUrl: string | null;
+    directUrl: string | null;
+  }[];
+}
+export interface FetchOptions {
+  overrideUrl?: string | undefined;
+  appendUserAgent?: string | undefined;
+  httpHeaders?: { name: string; value: string }[] | undefined;
+  networkRetries?: number | undefined;
+}
+export interface RemoteRef {
+  ref: string;
+  collectionId?: string;
+  checksum: string;
+  timestamp?: number;
+  version?: string;
+}
+export interface FetchedSummary {
+  bytes: Uint8Array;
+  signatures: Uint8Array | null;
+  summary: { refs: RemoteRef[]; metadata: Record<string, unknown> };
+}
+export interface Cookie {
+  domain: string;
+  path: string;
+  name: string;
+  value: string;
+  secure: boolean;
+  expires: number;
 }
 
 // sysroot
