@@ -34,6 +34,8 @@ struct DeployRequest {
   }
 };
 
+// It is the name of a directory, and libostree puts it on the stack.
+void CheckStateroot(const std::string& name);
 // The stateroot asked for, or the booted one; it must be there.
 std::string ChooseStateroot(const Sysroot& sysroot, const std::optional<std::string>& asked);
 // Throws NOT_BOOTED: only a booted system can finish a staged deployment.

@@ -3,6 +3,7 @@
 #include <fcntl.h>
 #include <sys/stat.h>
 
+#include "deploy.h"
 #include "sysroot.h"
 
 namespace ostree {
@@ -32,7 +33,7 @@ void MakeTopLevel(const std::string& path, int epoch) {
 // ostree_sysroot_ensure_initialized
 Napi::Value SysrootInit(const Napi::CallbackInfo& info) {
   Args args(info);
-  auto path = args.Next<std::string>("path");
+  auto path = AbsolutePath(args);
   auto epoch = args.Next<int>("epoch");
   return Async(args, OwnThread(), [path, epoch](Job& job) {
     MakeTopLevel(path, epoch);
@@ -48,6 +49,7 @@ Napi::Value SysrootInitStateroot(const Napi::CallbackInfo& info) {
   auto sysroot = args.Handle<Sysroot>("sysroot");
   auto name = args.Next<std::string>("name");
   return Async(args, sysroot->Work(), [sysroot, name](Job& job) {
+    CheckStateroot(name);
     Try(ostree_sysroot_init_osname, sysroot->get(), name.c_str(), job.cancellable());
   });
 }

@@ -52,6 +52,9 @@ class Sysroot {
   std::shared_ptr<Repo> repo_;
 };
 
+// "path" of the arguments, which must be absolute.
+std::string AbsolutePath(Args& args);
+
 Napi::Value SysrootOpen(const Napi::CallbackInfo& info);
 Napi::Value SysrootReload(const Napi::CallbackInfo& info);
 Napi::Value SysrootClose(const Napi::CallbackInfo& info);
