@@ -15,6 +15,7 @@ import { locked, type SysrootInner } from './sysroot-inner.js';
 import { LOCK_TIMEOUT, SysrootLock, SysrootLocking } from './sysroot-lock.js';
 import type { OpenedSysroot } from '../typings/addon.js';
 import type { Rev } from './types.js';
+import { type SwitchOptions, switchTo, upgrade, type UpgradeOptions, type UpgradeResult } from './upgrade.js';
 
 export interface InitOptions extends CallOptions {
   /**
@@ -159,6 +160,29 @@ export class Sysroot implements AsyncDisposable {
    */
   deploy(rev: Rev, options: DeployOptions = {}): Promise<Deployment> {
     return deploy(this.#inner, rev, options);
+  }
+
+  /**
+   * Fetches the latest commit of the origin and deploys it, if it is another one than deployed.
+   * Wraps `ostree_repo_pull_with_options()`, `ostree_sysroot_upgrader_pull()`, and what {@link Sysroot.deploy} does;
+   * does what `ostree admin upgrade` does.
+   *
+   * @throws {OstreeError} `SIGNATURE` when the commit is not signed as the remote asks; `DOWNGRADE` when it is older
+   * than the deployed one; `NOT_FOUND` when there is nothing to upgrade, or no origin; `NOT_BOOTED` as {@link Sysroot.deploy}
+   */
+  upgrade(options: UpgradeOptions = {}): Promise<UpgradeResult> {
+    return upgrade(this.#inner, options);
+  }
+
+  /**
+   * Fetches and deploys another ref, also that of another distribution, which upgrades then follow. The ref followed
+   * before is deleted. Does what `ostree admin switch` does.
+   *
+   * @param refspec - `remote:ref`; a ref alone keeps the remote, `remote:` keeps the ref
+   * @throws {OstreeError} as {@link Sysroot.upgrade}; `INVALID_ARGUMENT` when it is what is followed already
+   */
+  switch(refspec: string, options: SwitchOptions = {}): Promise<UpgradeResult> {
+    return switchTo(this.#inner, refspec, options);
   }
 
   /**

@@ -22,6 +22,8 @@
 #include "sysroot/manage.h"
 #include "sysroot/status.h"
 #include "sysroot/sysroot.h"
+#include "sysroot/upgrade.h"
+#include "sysroot/upgrade_pull.h"
 
 static Napi::Object Init(Napi::Env env, Napi::Object exports) {
   ostree::CaptureCriticals();
@@ -101,6 +103,9 @@ static Napi::Object Init(Napi::Env env, Napi::Object exports) {
   add("sysrootUnlock", ostree::SysrootUnlock);
   add("sysrootStatus", ostree::SysrootStatus);
   add("sysrootDeploy", ostree::SysrootDeploy);
+  add("sysrootUpgradePlan", ostree::SysrootUpgradePlan);
+  add("sysrootUpgradePull", ostree::SysrootUpgradePull);
+  add("sysrootUpgradeDeploy", ostree::SysrootUpgradeDeploy);
   add("sysrootMakeDefault", ostree::SysrootMakeDefault);
   add("sysrootRollBack", ostree::SysrootRollBack);
   add("sysrootUndeploy", ostree::SysrootUndeploy);

@@ -155,6 +155,12 @@ export interface Addon {
   sysrootStatus(sysroot: SysrootHandle, call: Call): Promise<NativeStatus>;
   /** ostree_sysroot_deploy_tree_with_options, ostree_sysroot_simple_write_deployment, ostree_sysroot_stage_tree_with_options */
   sysrootDeploy(sysroot: SysrootHandle, request: DeployRequest, call: Call): Promise<Changed>;
+  /** ostree_sysroot_upgrader_new_for_os_with_flags, ostree_sysroot_upgrader_set_origin */
+  sysrootUpgradePlan(sysroot: SysrootHandle, request: UpgradeRequest, call: Call): Promise<UpgradePlan>;
+  /** ostree_repo_pull_with_options */
+  sysrootUpgradePull(sysroot: SysrootHandle, request: UpgradePullRequest, call: Call): Promise<void>;
+  /** ostree_sysroot_upgrader_pull, ostree_sysroot_deploy_tree_with_options, ostree_sysroot_simple_write_deployment */
+  sysrootUpgradeDeploy(sysroot: SysrootHandle, request: UpgradeRequest, call: Call): Promise<Upgraded>;
   /** ostree_sysroot_write_deployments_with_options */
   sysrootMakeDefault(sysroot: SysrootHandle, id: string, call: Call): Promise<Changed>;
   /** ostree_sysroot_query_deployments_for, ostree_sysroot_write_deployments_with_options */
@@ -377,4 +383,30 @@ export interface DeployRequest {
   noMerge: boolean;
   stage: boolean;
   lockFinalization: boolean;
+}
+export interface UpgradeRequest {
+  stateroot?: string | undefined;
+  refspec?: string | undefined;
+  overrideCommit?: string | undefined;
+  allowDowngrade: boolean;
+  deploy: boolean;
+  stage: boolean;
+}
+export interface UpgradePlan {
+  refspec: string;
+  from: string;
+  remote?: string;
+  ref: string;
+}
+export interface UpgradePullRequest {
+  remote: string;
+  ref: string;
+  refspec: string;
+  newerThan?: string | undefined;
+}
+export interface Upgraded {
+  changed: boolean;
+  checksum: string;
+  version: string | null;
+  deployed?: Changed;
 }
