@@ -64,6 +64,7 @@ export type {
 // summary, signatures
 
 // sysroot
+export type { ConfigDiff, ConfigEntry, ConfigModification } from './config-diff.js';
 export type { DeployKernelArgs, DeployOptions, DeployProgress } from './deploy.js';
 export type { Deployment, DeploymentSnapshot, Origin } from './deployment.js';
 export { KernelArgs, type KernelArgsEdit } from './kernel-args.js';

@@ -2,6 +2,7 @@ import { resolve } from 'node:path';
 
 import { type CallOptions, run } from './call.js';
 import { checkInteger, checkName, checkOptions } from './check.js';
+import { type ConfigDiff, configDiff } from './config-diff.js';
 import { deploy, type DeployOptions, checkStateroot } from './deploy.js';
 import { type Deployment, type DeploymentSnapshot, snapshotOf } from './deployment.js';
 import { type CloseOptions, Lifetime } from './lifetime.js';
@@ -239,6 +240,16 @@ export class Sysroot implements AsyncDisposable {
   /** The kernel arguments of a deployment. */
   kernelArgs(deployment: DeploymentOrId): manage.DeploymentKernelArgs {
     return new manage.DeploymentKernelArgs(this.#inner, deployment);
+  }
+
+  /**
+   * What was changed in /etc of a deployment since it was shipped, as `ostree admin config-diff` says. Wraps `ostree_diff_dirs()`.
+   *
+   * @param deployment - without one: the booted one, or else what boots next
+   * @throws {OstreeError} `NOT_FOUND` when it is no longer there, or there is none
+   */
+  configDiff(deployment?: DeploymentOrId, options: CallOptions = {}): Promise<ConfigDiff> {
+    return configDiff(this.#inner, deployment, options);
   }
 
   /** Refuses new calls, waits for those that run, or cancels them, and gives the lock up. Closes {@link Sysroot.repo}, too. Idempotent. */

@@ -15,6 +15,7 @@
 #include "repo/remotes.h"
 #include "repo/repo.h"
 #include "repo/repo_lock.h"
+#include "sysroot/config_diff.h"
 #include "sysroot/deploy.h"
 #include "sysroot/init.h"
 #include "sysroot/kernel_args.h"
@@ -112,6 +113,7 @@ static Napi::Object Init(Napi::Env env, Napi::Object exports) {
   add("sysrootPin", ostree::SysrootPin);
   add("sysrootSetOrigin", ostree::SysrootSetOrigin);
   add("sysrootCleanup", ostree::SysrootCleanup);
+  add("sysrootConfigDiff", ostree::SysrootConfigDiff);
   add("sysrootKernelArgs", ostree::SysrootKernelArgs);
   add("sysrootEditKernelArgs", ostree::SysrootEditKernelArgs);
   add("kernelArgsApply", ostree::KernelArgsApply);

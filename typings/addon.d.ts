@@ -178,6 +178,8 @@ export interface Addon {
   ): Promise<NativeDeployment[]>;
   /** ostree_sysroot_cleanup */
   sysrootCleanup(sysroot: SysrootHandle, call: Call): Promise<NativeDeployment[]>;
+  /** ostree_diff_dirs */
+  sysrootConfigDiff(sysroot: SysrootHandle, id: string | undefined, call: Call): Promise<ConfigDiff>;
   /** ostree_deployment_get_bootconfig */
   sysrootKernelArgs(sysroot: SysrootHandle, id: string, call: Call): Promise<string[]>;
   /** ostree_deployment_clone, ostree_sysroot_write_deployments_with_options */
@@ -409,4 +411,18 @@ export interface Upgraded {
   checksum: string;
   version: string | null;
   deployed?: Changed;
+}
+export interface ConfigEntry {
+  path: string;
+  type: 'file' | 'directory' | 'symlink' | 'other';
+  mode: number;
+  uid: number;
+  gid: number;
+  size: number;
+  target?: string;
+}
+export interface ConfigDiff {
+  added: ConfigEntry[];
+  removed: ConfigEntry[];
+  modified: { path: string; from: ConfigEntry; to: ConfigEntry }[];
 }

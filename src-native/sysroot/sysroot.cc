@@ -170,6 +170,7 @@ void Sysroot::Open(GCancellable* cancellable) {
 void Sysroot::Close() {
   HeldLocks::Forget(state_->sysroot.get());
   state_->sysroot.reset();
+  thread_->End();
 }
 
 OstreeSysroot* Sysroot::Load(GCancellable* cancellable) {

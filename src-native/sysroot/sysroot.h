@@ -33,7 +33,7 @@ class Sysroot {
 
   // What follows is for its own thread.
   void Open(GCancellable* cancellable);
-  void Close();  // idempotent; gives the lock up
+  void Close();  // idempotent; gives the lock up, and ends the thread
   // The deployments as they are on disk now.
   OstreeSysroot* Load(GCancellable* cancellable);
   // The same for what changes them, which must hold the lock.
