@@ -1,5 +1,6 @@
 #include "refs.h"
 
+#include "collection_refs.h"
 #include "repo.h"
 #include "rev.h"
 
@@ -114,17 +115,9 @@ std::vector<RefInfo> ListCollections(OstreeRepo* repo, const ListRefsOptions& op
   int flags = 0;
   if (!options.remotes) flags |= OSTREE_REPO_LIST_REFS_EXT_EXCLUDE_REMOTES;
   if (!options.mirrors) flags |= OSTREE_REPO_LIST_REFS_EXT_EXCLUDE_MIRRORS;
-  Owned<GHashTable> table;
-  Try(ostree_repo_list_collection_refs, repo, nullptr, Out(table),
-      static_cast<OstreeRepoListRefsExtFlags>(flags), cancellable);
   std::vector<RefInfo> refs;
-  GHashTableIter iter;
-  gpointer key, value;
-  g_hash_table_iter_init(&iter, table.get());
-  while (g_hash_table_iter_next(&iter, &key, &value)) {
-    auto* ref = static_cast<OstreeCollectionRef*>(key);
-    refs.push_back({ref->ref_name, {}, ref->collection_id, static_cast<char*>(value), {}});
-  }
+  for (const auto& [collection, ref, checksum] : ListCollectionRefs(repo, flags, cancellable))
+    refs.push_back({ref, {}, collection, checksum, {}});
   return refs;
 }
 

@@ -1,0 +1,19 @@
+// Refs by the collection they belong to.
+#pragma once
+
+#include <string>
+#include <vector>
+
+#include "core/failure.h"
+
+namespace ostree {
+
+struct CollectionRef {
+  std::string collection, ref, checksum;
+};
+
+// As ostree_repo_list_collection_refs(), which ends the process over a name that is no collection id: here
+// such a name is left out, for nothing can be named by it.
+std::vector<CollectionRef> ListCollectionRefs(OstreeRepo* repo, int flags, GCancellable* cancellable);
+
+}  // namespace ostree
