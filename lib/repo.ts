@@ -4,11 +4,11 @@ import type { OpenedRepo, RepoHandle, RepoInfo } from '../typings/addon.js';
 import { type CallOptions, run } from './call.js';
 import { checkBoolean, checkName, checkOneOf, checkOptions } from './check.js';
 import { RepoConfig } from './config.js';
+import { fsck, type FsckOptions, type FsckReport } from './fsck.js';
 import { type CloseOptions, Lifetime } from './lifetime.js';
 import { lock, type LockOptions, type RepoLock } from './lock.js';
 import { native } from './native.js';
 import * as refs from './refs.js';
-import { Remotes } from './remotes.js';
 import type { Checksum, Rev } from './types.js';
 
 const MODES = ['archive', 'bare', 'bare-user', 'bare-user-only', 'bare-split-xattrs'] as const;
@@ -56,8 +56,6 @@ export function innerOf(repo: Repo): RepoInner {
 export class Repo implements AsyncDisposable {
   /** The settings of the repository. */
   readonly config: RepoConfig;
-  /** Where it pulls from. */
-  readonly remotes: Remotes;
   #info: RepoInfo;
   readonly #inner: RepoInner;
 
@@ -74,7 +72,6 @@ export class Repo implements AsyncDisposable {
     this.config = new RepoConfig(this.#inner, (info) => {
       this.#info = info;
     });
-    this.remotes = new Remotes(this.#inner);
   }
 
   // repository: open, config, locks
@@ -230,6 +227,17 @@ export class Repo implements AsyncDisposable {
   // checkout
 
   // fsck, prune
+
+  /**
+   * Checks every object that the commits here need: its checksum and structure, on all cores, without stopping at the
+   * first fault. It runs beside other work, but not with `delete` or `addTombstones`.
+   * Wraps `ostree_repo_fsck_object()`, and does what `ostree fsck` does around it.
+   *
+   * A damaged repository is a result, not an error: look at `verdict`.
+   */
+  fsck(options: FsckOptions = {}): Promise<FsckReport> {
+    return fsck(this.#inner, options);
+  }
 
   // remotes, pull
 

@@ -211,9 +211,7 @@ DedicatedThread::DedicatedThread(const char* name) : queue_(std::make_shared<Que
   StartThread(name, 0, [queue = queue_] { queue->Main(); });
 }
 
-DedicatedThread::~DedicatedThread() { End(); }
-
-void DedicatedThread::End() {
+DedicatedThread::~DedicatedThread() {
   std::lock_guard lock(queue_->mutex);
   queue_->closed = true;
   queue_->changed.notify_one();
@@ -225,12 +223,7 @@ void DedicatedThread::Own(std::shared_ptr<void> owned) {
 }
 
 void DedicatedThread::Post(std::shared_ptr<Operation> operation) {
-  std::unique_lock lock(queue_->mutex);
-  if (queue_->closed) {
-    lock.unlock();
-    RunLater([operation = std::move(operation)] { operation->Run(); });
-    return;
-  }
+  std::lock_guard lock(queue_->mutex);
   queue_->operations.push_back(std::move(operation));
   queue_->changed.notify_one();
 }

@@ -118,9 +118,8 @@ describe('Workers', () => {
       `${worker}
       for (let i = 0; i < 2; i++) {
         const one = start(false);
-        const exit = once(one, 'exit'); // it may come right behind the message
         console.log((await once(one, 'message'))[0]);
-        await exit;
+        await once(one, 'exit');
       }
       const three = [start(false), start(false), start(false)];
       for (const [message] of await Promise.all(three.map((one) => once(one, 'message')))) console.log(message);`,

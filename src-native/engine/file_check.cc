@@ -1,0 +1,221 @@
+#include "engine/file_check.h"
+
+#include <sys/stat.h>
+#include <sys/xattr.h>
+
+#include <cerrno>
+#include <climits>
+#include <cstring>
+#include <utility>
+
+#include "core/failure.h"
+
+namespace ostree {
+namespace {
+
+constexpr size_t kBuffer = 256 << 10;
+// Of what stands before the content in an archive, and of the attribute in
+// which bare-user keeps it.
+constexpr size_t kMaxMeta = 64 << 10;
+constexpr int kOpen = O_RDONLY | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC;
+
+Shared<GVariant> ParseVariant(const char* type, const char* data, size_t size) {
+  auto bytes = Shared<GBytes>::Take(g_bytes_new(data, size));
+  return Shared<GVariant>::Share(g_variant_new_from_bytes(G_VARIANT_TYPE(type), bytes.get(), FALSE));
+}
+
+uint32_t BigEndian(const char* data) {
+  uint32_t value;
+  std::memcpy(&value, data, sizeof value);
+  return GUINT32_FROM_BE(value);
+}
+
+std::string LoosePath(const std::string& hex, OstreeRepoMode mode) {
+  return hex.substr(0, 2) + "/" + hex.substr(2) + (mode == OSTREE_REPO_MODE_ARCHIVE ? ".filez" : ".file");
+}
+
+}  // namespace
+
+std::vector<FileCheck::Store> FileCheck::Stores(OstreeRepo* repo) {
+  std::vector<Store> stores;
+  for (; repo; repo = ostree_repo_get_parent(repo)) {
+    Fd objects(openat(ostree_repo_get_dfd(repo), "objects", O_PATH | O_DIRECTORY | O_CLOEXEC));
+    stores.push_back({std::move(objects), ostree_repo_get_mode(repo)});
+  }
+  return stores;
+}
+
+FileCheck::FileCheck(OstreeRepo* repo, GCancellable* cancellable)
+    : stores_(Stores(repo)),
+      cancellable_(cancellable),
+      in_(std::make_unique_for_overwrite<char[]>(kBuffer)),
+      out_(std::make_unique_for_overwrite<char[]>(kBuffer)) {}
+
+uint64_t FileCheck::TakeBytes() { return std::exchange(bytes_, 0); }
+
+bool FileCheck::IsSound(const Checksum& checksum) {
+  auto hex = checksum.Hex();
+  for (const auto& store : stores_) {
+    sha_.Reset();
+    if (Hash(store, hex) && sha_.Hex() == hex) return true;
+  }
+  return false;
+}
+
+void FileCheck::CheckLoadable(const Checksum& checksum) {
+  auto hex = checksum.Hex();
+  for (const auto& store : stores_) {
+    if (store.mode != OSTREE_REPO_MODE_ARCHIVE && store.mode != OSTREE_REPO_MODE_BARE_USER) continue;
+    Fd fd(openat(store.objects.get(), LoosePath(hex, store.mode).c_str(), kOpen));
+    if (!fd) continue;
+    size_t have = 0;
+    bool archive = store.mode == OSTREE_REPO_MODE_ARCHIVE;
+    auto meta = archive ? ReadArchiveMeta(fd.get(), have) : ReadBareUserMeta(fd.get());
+    bool is_file = !meta || S_ISREG(meta->owner.mode) || S_ISLNK(meta->owner.mode);
+    if (is_file && (!meta || meta->normal)) return;
+    Failure failure("CORRUPT", hex + ".file: Corrupted metadata" + (is_file ? "" : "; it is of no file"));
+    failure.checksum = hex;
+    throw failure;
+  }
+}
+
+bool FileCheck::Hash(const Store& store, const std::string& hex) {
+  auto path = LoosePath(hex, store.mode);
+  Fd fd(openat(store.objects.get(), path.c_str(), kOpen));
+  if (!fd) return errno == ELOOP && HashLink(store, path);
+  if (store.mode == OSTREE_REPO_MODE_ARCHIVE) return HashArchive(fd.get());
+  if (store.mode == OSTREE_REPO_MODE_BARE_USER) return HashBareUser(fd.get());
+
+  struct stat st;
+  if (fstat(fd.get(), &st) < 0 || !S_ISREG(st.st_mode)) return false;
+  if (store.mode == OSTREE_REPO_MODE_BARE_USER_ONLY) return HashFile(fd.get(), {{0, 0, st.st_mode}, "", {}});
+  if (store.mode != OSTREE_REPO_MODE_BARE) return false;
+  auto xattrs = ReadXattrs(fd.get(), [&path] { return path; });
+  return HashFile(fd.get(), {{st.st_uid, st.st_gid, st.st_mode}, "", xattrs});
+}
+
+bool FileCheck::HashLink(const Store& store, const std::string& path) {
+  Fd fd(openat(store.objects.get(), path.c_str(), O_PATH | O_NOFOLLOW | O_CLOEXEC));
+  struct stat st;
+  char target[PATH_MAX];
+  if (!fd || fstat(fd.get(), &st) < 0) return false;
+  ssize_t size = readlinkat(fd.get(), "", target, sizeof target);
+  if (size < 0) return false;
+  std::string link(target, static_cast<size_t>(size));
+  if (store.mode == OSTREE_REPO_MODE_BARE_USER_ONLY) return Begin({{0, 0, st.st_mode}, link, {}});
+  if (store.mode != OSTREE_REPO_MODE_BARE) return false;
+  auto xattrs = ReadLinkXattrs(fd.get(), [&path] { return path; });
+  return Begin({{st.st_uid, st.st_gid, st.st_mode}, link, xattrs});
+}
+
+bool FileCheck::HashFile(int fd, const Meta& meta) {
+  if (!Begin(meta)) return false;
+  // Where a file ends early for another reason, its digest will tell.
+  for (size_t size = kBuffer; size == kBuffer;) {
+    size = Read(fd, 0);
+    Data(in_.get(), size);
+  }
+  return true;
+}
+
+// Nothing: there is no such attribute.
+std::optional<FileCheck::Meta> FileCheck::ReadBareUserMeta(int fd) {
+  ssize_t size = fgetxattr(fd, "user.ostreemeta", out_.get(), kMaxMeta);
+  if (size < 0) return {};
+  if (size < 12) return Meta{{}, "", {}, false};
+  const char* data = out_.get();
+  Meta meta{{BigEndian(data), BigEndian(data + 4), BigEndian(data + 8)}, "", {}};
+  if (size > 12) meta.xattrs = ParseVariant("a(ayay)", data + 12, static_cast<size_t>(size) - 12);
+  return meta;
+}
+
+// A link is a file with its target in it.
+bool FileCheck::HashBareUser(int fd) {
+  auto meta = ReadBareUserMeta(fd);
+  if (!meta) return false;
+  if (!S_ISLNK(meta->owner.mode)) return HashFile(fd, *meta);
+  size_t length = Read(fd, 0);
+  if (length > PATH_MAX) return false;
+  meta->target.assign(in_.get(), length);
+  return Begin(*meta);
+}
+
+// The size of the metadata, four bytes of padding, the metadata, and then the content, deflated, of which
+// `have` bytes are in the buffer already. Nothing: the file is too short.
+std::optional<FileCheck::Meta> FileCheck::ReadArchiveMeta(int fd, size_t& have) {
+  constexpr size_t kPrefix = 8;
+  have = Read(fd, 0);
+  if (have < kPrefix) return {};
+  size_t size = BigEndian(in_.get());
+  if (size > kMaxMeta || have < kPrefix + size) return {};
+  auto header = ParseVariant("(tuuuusa(ayay))", in_.get() + kPrefix, size);
+  have -= kPrefix + size;
+  std::memmove(in_.get(), in_.get() + kPrefix + size, have);
+
+  guint64 length;
+  guint32 uid, gid, mode, rdev;
+  const char* target;
+  Meta meta;
+  g_variant_get(header.get(), "(tuuuu&s@a(ayay))", &length, &uid, &gid, &mode, &rdev, &target,
+                static_cast<GVariant**>(Out(meta.xattrs)));
+  meta.owner = {GUINT32_FROM_BE(uid), GUINT32_FROM_BE(gid), GUINT32_FROM_BE(mode)};
+  meta.target = target;
+  meta.normal = g_variant_is_normal_form(header.get());
+  return meta;
+}
+
+bool FileCheck::HashArchive(int fd) {
+  size_t have = 0;
+  auto meta = ReadArchiveMeta(fd, have);
+  return meta && meta->normal && Begin(*meta) && (S_ISLNK(meta->owner.mode) || Inflate(fd, have));
+}
+
+bool FileCheck::Inflate(int fd, size_t have) {
+  if (inflater_)
+    g_converter_reset(inflater_.get());
+  else
+    inflater_.reset(G_CONVERTER(g_zlib_decompressor_new(G_ZLIB_COMPRESSOR_FORMAT_RAW)));
+  for (bool ended = false;;) {
+    gsize used = 0, made = 0;
+    auto flags = ended ? G_CONVERTER_INPUT_AT_END : G_CONVERTER_NO_FLAGS;
+    auto result = g_converter_convert(inflater_.get(), in_.get(), have, out_.get(), kBuffer, flags, &used,
+                                      &made, nullptr);
+    // Before the end an error may be that there is not enough to go on.
+    if (result == G_CONVERTER_ERROR && ended) return false;
+    if (result != G_CONVERTER_ERROR) Data(out_.get(), made);
+    if (result == G_CONVERTER_FINISHED) return true;
+    have -= used;
+    std::memmove(in_.get(), in_.get() + used, have);
+    if (have == kBuffer) return false;  // and this was enough
+    size_t more = Read(fd, have);
+    have += more;
+    ended = more == 0;
+  }
+}
+
+// The header that the checksum covers, where it can be made.
+bool FileCheck::Begin(const Meta& meta) {
+  if (!ostree_validate_structureof_file_mode(meta.owner.mode, nullptr)) return false;
+  // What libostree makes of other targets cannot be made again.
+  if (!g_utf8_validate_len(meta.target.data(), meta.target.size(), nullptr)) return false;
+  auto header = ContentHeader(meta.owner, meta.target, meta.xattrs);
+  sha_.Update(header.data(), header.size());
+  return true;
+}
+
+void FileCheck::Data(const char* data, size_t size) {
+  sha_.Update(data, size);
+  bytes_ += size;
+}
+
+// Into the buffer, from `at` on; 0 at the end. After an error the file is short, and so not sound.
+size_t FileCheck::Read(int fd, size_t at) {
+  for (;;) {
+    ThrowIfCancelled(cancellable_);
+    ssize_t size = read(fd, in_.get() + at, kBuffer - at);
+    if (size >= 0) return static_cast<size_t>(size);
+    if (errno != EINTR) return 0;
+  }
+}
+
+}  // namespace ostree

@@ -1,0 +1,110 @@
+#include "engine/links.h"
+
+namespace ostree {
+namespace {
+
+Shared<GVariant> Child(GVariant* parent, size_t index) {
+  return Shared<GVariant>::Take(g_variant_get_child_value(parent, index));
+}
+
+Checksum ChecksumChild(GVariant* parent, size_t index) {
+  auto child = Child(parent, index);
+  gsize size = 0;
+  auto* bytes = g_variant_get_fixed_array(child.get(), &size, 1);
+  return Checksum::FromBytes(bytes, size);
+}
+
+// The validators ask GLib whether a value is in normal form, and GLib answers
+// without looking when libostree has called the bytes trusted.
+Shared<GVariant> Untrusted(GVariant* loaded) {
+  auto bytes = Shared<GBytes>::Take(g_variant_get_data_as_bytes(loaded));
+  return Shared<GVariant>::Share(g_variant_new_from_bytes(g_variant_get_type(loaded), bytes.get(), FALSE));
+}
+
+void Validate(GVariant* object, OstreeObjectType type) {
+  switch (type) {
+    case OSTREE_OBJECT_TYPE_COMMIT:
+      Try(ostree_validate_structureof_commit, object);
+      break;
+    case OSTREE_OBJECT_TYPE_DIR_TREE:
+      Try(ostree_validate_structureof_dirtree, object);
+      break;
+    default:
+      Try(ostree_validate_structureof_dirmeta, object);
+  }
+}
+
+}  // namespace
+
+Failure ObjectFailure(const char* code, const ObjectId& object, const std::string& what) {
+  auto hex = object.checksum.Hex();
+  Failure failure(code, hex + "." + ostree_object_type_to_string(object.type) + ": " + what);
+  failure.checksum = hex;
+  return failure;
+}
+
+Shared<GVariant> LoadMetadata(OstreeRepo* repo, const ObjectId& object) {
+  Shared<GVariant> loaded;
+  try {
+    Try(ostree_repo_load_variant, repo, object.type, object.checksum.Hex().c_str(), Out(loaded));
+  } catch (Failure& failure) {
+    failure.checksum = object.checksum.Hex();
+    throw;
+  }
+  auto result = Untrusted(loaded.get());
+  try {
+    Validate(result.get(), object.type);
+  } catch (const Failure& failure) {
+    throw ObjectFailure("CORRUPT", object, failure.message);
+  }
+  return result;
+}
+
+TreeLinks ParseDirTree(GVariant* dirtree) {
+  TreeLinks links;
+  auto files = Child(dirtree, 0);
+  auto dirs = Child(dirtree, 1);
+  links.files.reserve(g_variant_n_children(files.get()));
+  links.dirs.reserve(g_variant_n_children(dirs.get()));
+  for (size_t i = 0; i < g_variant_n_children(files.get()); i++)
+    links.files.push_back(ChecksumChild(Child(files.get(), i).get(), 1));
+  for (size_t i = 0; i < g_variant_n_children(dirs.get()); i++) {
+    auto dir = Child(dirs.get(), i);
+    links.dirs.push_back({ChecksumChild(dir.get(), 1), ChecksumChild(dir.get(), 2)});
+  }
+  return links;
+}
+
+CommitLinks ParseCommit(GVariant* commit) {
+  CommitLinks links;
+  Owned<char> parent(ostree_commit_get_parent(commit));
+  if (parent) links.parent = Checksum::FromHex(parent.get());
+  links.timestamp = ostree_commit_get_timestamp(commit);
+  links.root = {ChecksumChild(commit, 6), ChecksumChild(commit, 7)};
+  return links;
+}
+
+std::vector<Checksum> ListCommits(OstreeRepo* repo, GCancellable* cancellable) {
+  Shared<GHashTable> table;
+  Try(ostree_repo_list_commit_objects_starting_with, repo, "", Out(table), cancellable);
+  std::vector<Checksum> commits;
+  GHashTableIter iter;
+  gpointer name = nullptr;
+  g_hash_table_iter_init(&iter, table.get());
+  while (g_hash_table_iter_next(&iter, &name, nullptr)) {
+    const char* checksum = nullptr;
+    OstreeObjectType type;
+    ostree_object_name_deserialize(static_cast<GVariant*>(name), &checksum, &type);
+    // A file whose name only looks like one of a commit.
+    if (ostree_validate_checksum_string(checksum, nullptr)) commits.push_back(Checksum::FromHex(checksum));
+  }
+  return commits;
+}
+
+OstreeRepoCommitState CommitState(OstreeRepo* repo, const Checksum& commit) {
+  OstreeRepoCommitState state{};
+  Try(ostree_repo_load_commit, repo, commit.Hex().c_str(), nullptr, &state);
+  return state;
+}
+
+}  // namespace ostree
