@@ -37,10 +37,35 @@ export type { ListRefsOptions, RefInfo, RefPlace, ResolveRevOptions, SetRefOptio
 export type { FsckFinding, FsckFindingKind, FsckOptions, FsckProgress, FsckReport } from './fsck.js';
 
 // remotes, pull
+export type { Cookie, CookieName, RemoteCookies } from './cookies.js';
+export type { FetchOptions } from './fetch.js';
+export type {
+  ConfigSetting,
+  RemoteConfig,
+  RemoteSettings,
+  SignType,
+  VerificationKeys,
+} from './remote_options.js';
+export type {
+  GpgKey,
+  GpgKeys,
+  GpgSubkey,
+  GpgUserId,
+  ImportKeysOptions,
+  RemoteChanges,
+  RemoteFetchOptions,
+  RemoteInfo,
+  RemoteOptions,
+  RemoteRef,
+  Remotes,
+  RemoteSummary,
+  RemoveRemoteOptions,
+} from './remotes.js';
 
 // summary, signatures
 
 // sysroot
+export type { ConfigDiff, ConfigEntry, ConfigModification } from './config-diff.js';
 export type { DeployKernelArgs, DeployOptions, DeployProgress } from './deploy.js';
 export type { Deployment, DeploymentSnapshot, Origin } from './deployment.js';
 export { KernelArgs, type KernelArgsEdit } from './kernel-args.js';
@@ -48,3 +73,4 @@ export type { DeploymentKernelArgs, DeploymentOrId } from './manage.js';
 export type { SysrootStatus } from './status.js';
 export { type InitOptions, Sysroot } from './sysroot.js';
 export type { SysrootLock } from './sysroot-lock.js';
+export type { SwitchOptions, UpgradeOptions, UpgradeProgress, UpgradeResult } from './upgrade.js';

@@ -9,6 +9,7 @@ import { type CloseOptions, Lifetime } from './lifetime.js';
 import { lock, type LockOptions, type RepoLock } from './lock.js';
 import { native } from './native.js';
 import * as refs from './refs.js';
+import { Remotes } from './remotes.js';
 import type { Checksum, Rev } from './types.js';
 
 const MODES = ['archive', 'bare', 'bare-user', 'bare-user-only', 'bare-split-xattrs'] as const;
@@ -56,6 +57,8 @@ export function innerOf(repo: Repo): RepoInner {
 export class Repo implements AsyncDisposable {
   /** The settings of the repository. */
   readonly config: RepoConfig;
+  /** Where it pulls from. */
+  readonly remotes: Remotes;
   #info: RepoInfo;
   readonly #inner: RepoInner;
 
@@ -72,6 +75,7 @@ export class Repo implements AsyncDisposable {
     this.config = new RepoConfig(this.#inner, (info) => {
       this.#info = info;
     });
+    this.remotes = new Remotes(this.#inner);
   }
 
   // repository: open, config, locks

@@ -2,6 +2,7 @@ import { resolve } from 'node:path';
 
 import { type CallOptions, run } from './call.js';
 import { checkInteger, checkName, checkOptions } from './check.js';
+import { type ConfigDiff, configDiff } from './config-diff.js';
 import { deploy, type DeployOptions, checkStateroot } from './deploy.js';
 import { type Deployment, type DeploymentSnapshot, snapshotOf } from './deployment.js';
 import { type CloseOptions, Lifetime } from './lifetime.js';
@@ -15,6 +16,7 @@ import { locked, type SysrootInner } from './sysroot-inner.js';
 import { LOCK_TIMEOUT, SysrootLock, SysrootLocking } from './sysroot-lock.js';
 import type { OpenedSysroot } from '../typings/addon.js';
 import type { Rev } from './types.js';
+import { type SwitchOptions, switchTo, upgrade, type UpgradeOptions, type UpgradeResult } from './upgrade.js';
 
 export interface InitOptions extends CallOptions {
   /**
@@ -162,6 +164,29 @@ export class Sysroot implements AsyncDisposable {
   }
 
   /**
+   * Fetches the latest commit of the origin and deploys it, if it is another one than deployed.
+   * Wraps `ostree_repo_pull_with_options()`, `ostree_sysroot_upgrader_pull()`, and what {@link Sysroot.deploy} does;
+   * does what `ostree admin upgrade` does.
+   *
+   * @throws {OstreeError} `SIGNATURE` when the commit is not signed as the remote asks; `DOWNGRADE` when it is older
+   * than the deployed one; `NOT_FOUND` when there is nothing to upgrade, or no origin; `NOT_BOOTED` as {@link Sysroot.deploy}
+   */
+  upgrade(options: UpgradeOptions = {}): Promise<UpgradeResult> {
+    return upgrade(this.#inner, options);
+  }
+
+  /**
+   * Fetches and deploys another ref, also that of another distribution, which upgrades then follow. The ref followed
+   * before is deleted. Does what `ostree admin switch` does.
+   *
+   * @param refspec - `remote:ref`; a ref alone keeps the remote, `remote:` keeps the ref
+   * @throws {OstreeError} as {@link Sysroot.upgrade}; `INVALID_ARGUMENT` when it is what is followed already
+   */
+  switch(refspec: string, options: SwitchOptions = {}): Promise<UpgradeResult> {
+    return switchTo(this.#inner, refspec, options);
+  }
+
+  /**
    * Makes a deployment the one that boots next. A staged one is dropped. Wraps `ostree_sysroot_write_deployments_with_options()`.
    *
    * @throws {OstreeError} `NOT_FOUND` when it is no longer there
@@ -215,6 +240,16 @@ export class Sysroot implements AsyncDisposable {
   /** The kernel arguments of a deployment. */
   kernelArgs(deployment: DeploymentOrId): manage.DeploymentKernelArgs {
     return new manage.DeploymentKernelArgs(this.#inner, deployment);
+  }
+
+  /**
+   * What was changed in /etc of a deployment since it was shipped, as `ostree admin config-diff` says. Wraps `ostree_diff_dirs()`.
+   *
+   * @param deployment - without one: the booted one, or else what boots next
+   * @throws {OstreeError} `NOT_FOUND` when it is no longer there, or there is none
+   */
+  configDiff(deployment?: DeploymentOrId, options: CallOptions = {}): Promise<ConfigDiff> {
+    return configDiff(this.#inner, deployment, options);
   }
 
   /** Refuses new calls, waits for those that run, or cancels them, and gives the lock up. Closes {@link Sysroot.repo}, too. Idempotent. */

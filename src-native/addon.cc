@@ -10,8 +10,13 @@
 #include "repo/config.h"
 #include "repo/fsck.h"
 #include "repo/refs.h"
+#include "repo/remote_cookies.h"
+#include "repo/remote_keys.h"
+#include "repo/remote_summary.h"
+#include "repo/remotes.h"
 #include "repo/repo.h"
 #include "repo/repo_lock.h"
+#include "sysroot/config_diff.h"
 #include "sysroot/deploy.h"
 #include "sysroot/init.h"
 #include "sysroot/kernel_args.h"
@@ -19,6 +24,8 @@
 #include "sysroot/manage.h"
 #include "sysroot/status.h"
 #include "sysroot/sysroot.h"
+#include "sysroot/upgrade.h"
+#include "sysroot/upgrade_pull.h"
 
 static Napi::Object Init(Napi::Env env, Napi::Object exports) {
   ostree::CaptureCriticals();
@@ -76,6 +83,17 @@ static Napi::Object Init(Napi::Env env, Napi::Object exports) {
   add("fsckBury", ostree::FsckBury);
 
   // remotes, pull
+  add("remoteList", ostree::RemoteList);
+  add("remoteGet", ostree::RemoteGet);
+  add("remoteAdd", ostree::RemoteAdd);
+  add("remoteRemove", ostree::RemoteRemove);
+  add("remoteSetOptions", ostree::RemoteSetOptions);
+  add("remoteImportKeys", ostree::RemoteImportKeys);
+  add("remoteKeys", ostree::RemoteKeys);
+  add("remoteSummary", ostree::RemoteSummary);
+  add("remoteCookieList", ostree::RemoteCookieList);
+  add("remoteCookieAdd", ostree::RemoteCookieAdd);
+  add("remoteCookieRemove", ostree::RemoteCookieRemove);
 
   // summary, signatures
 
@@ -89,12 +107,16 @@ static Napi::Object Init(Napi::Env env, Napi::Object exports) {
   add("sysrootUnlock", ostree::SysrootUnlock);
   add("sysrootStatus", ostree::SysrootStatus);
   add("sysrootDeploy", ostree::SysrootDeploy);
+  add("sysrootUpgradePlan", ostree::SysrootUpgradePlan);
+  add("sysrootUpgradePull", ostree::SysrootUpgradePull);
+  add("sysrootUpgradeDeploy", ostree::SysrootUpgradeDeploy);
   add("sysrootMakeDefault", ostree::SysrootMakeDefault);
   add("sysrootRollBack", ostree::SysrootRollBack);
   add("sysrootUndeploy", ostree::SysrootUndeploy);
   add("sysrootPin", ostree::SysrootPin);
   add("sysrootSetOrigin", ostree::SysrootSetOrigin);
   add("sysrootCleanup", ostree::SysrootCleanup);
+  add("sysrootConfigDiff", ostree::SysrootConfigDiff);
   add("sysrootKernelArgs", ostree::SysrootKernelArgs);
   add("sysrootEditKernelArgs", ostree::SysrootEditKernelArgs);
   add("kernelArgsApply", ostree::KernelArgsApply);

@@ -104,6 +104,40 @@ export interface Addon {
   fsckBury(repo: RepoHandle, commits: string[], call: Call): Promise<string[]>;
 
   // remotes, pull
+  /** ostree_repo_remote_list, ostree_repo_remote_get_url */
+  remoteList(repo: RepoHandle, call: Call): Promise<RemoteEntry[]>;
+  /** ostree_repo_get_remote_option */
+  remoteGet(repo: RepoHandle, name: string, call: Call): Promise<RemoteSettings>;
+  /** ostree_repo_remote_change, ostree_repo_remote_gpg_import */
+  remoteAdd(
+    repo: RepoHandle,
+    name: string,
+    url: string | undefined,
+    options: object,
+    kind: 'add' | 'if-not-exists' | 'replace',
+    keys: KeySource | undefined,
+    call: Call,
+  ): Promise<void>;
+  /** ostree_repo_remote_change */
+  remoteRemove(repo: RepoHandle, name: string, ifExists: boolean, call: Call): Promise<void>;
+  /** ostree_repo_remote_change */
+  remoteSetOptions(
+    repo: RepoHandle,
+    name: string,
+    options: object,
+    removed: string[],
+    call: Call,
+  ): Promise<void>;
+  /** ostree_repo_remote_gpg_import */
+  remoteImportKeys(repo: RepoHandle, name: string, keys: KeySource, call: Call): Promise<number>;
+  /** ostree_repo_remote_get_gpg_keys */
+  remoteKeys(repo: RepoHandle, name: string, call: Call): Promise<GpgKeyInfo[]>;
+  /** ostree_repo_remote_fetch_summary_with_options */
+  remoteSummary(repo: RepoHandle, name: string, options: FetchOptions, call: Call): Promise<FetchedSummary>;
+  /** REMOTE.cookies.txt */
+  remoteCookieList(repo: RepoHandle, remote: string, call: Call): Promise<Cookie[]>;
+  remoteCookieAdd(repo: RepoHandle, remote: string, cookie: Cookie, call: Call): Promise<void>;
+  remoteCookieRemove(repo: RepoHandle, remote: string, cookie: Cookie, call: Call): Promise<void>;
 
   // summary, signatures
 
@@ -125,6 +159,12 @@ export interface Addon {
   sysrootStatus(sysroot: SysrootHandle, call: Call): Promise<NativeStatus>;
   /** ostree_sysroot_deploy_tree_with_options, ostree_sysroot_simple_write_deployment, ostree_sysroot_stage_tree_with_options */
   sysrootDeploy(sysroot: SysrootHandle, request: DeployRequest, call: Call): Promise<Changed>;
+  /** ostree_sysroot_upgrader_new_for_os_with_flags, ostree_sysroot_upgrader_set_origin */
+  sysrootUpgradePlan(sysroot: SysrootHandle, request: UpgradeRequest, call: Call): Promise<UpgradePlan>;
+  /** ostree_repo_pull_with_options */
+  sysrootUpgradePull(sysroot: SysrootHandle, request: UpgradePullRequest, call: Call): Promise<void>;
+  /** ostree_sysroot_upgrader_pull, ostree_sysroot_deploy_tree_with_options, ostree_sysroot_simple_write_deployment */
+  sysrootUpgradeDeploy(sysroot: SysrootHandle, request: UpgradeRequest, call: Call): Promise<Upgraded>;
   /** ostree_sysroot_write_deployments_with_options */
   sysrootMakeDefault(sysroot: SysrootHandle, id: string, call: Call): Promise<Changed>;
   /** ostree_sysroot_query_deployments_for, ostree_sysroot_write_deployments_with_options */
@@ -142,6 +182,8 @@ export interface Addon {
   ): Promise<NativeDeployment[]>;
   /** ostree_sysroot_cleanup */
   sysrootCleanup(sysroot: SysrootHandle, call: Call): Promise<NativeDeployment[]>;
+  /** ostree_diff_dirs */
+  sysrootConfigDiff(sysroot: SysrootHandle, id: string | undefined, call: Call): Promise<ConfigDiff>;
   /** ostree_deployment_get_bootconfig */
   sysrootKernelArgs(sysroot: SysrootHandle, id: string, call: Call): Promise<string[]>;
   /** ostree_deployment_clone, ostree_sysroot_write_deployments_with_options */
@@ -231,6 +273,84 @@ export interface FsckReport {
   withoutParent: string[];
 }
 
+// remotes, pull
+export interface RemoteEntry {
+  name: string;
+  url: string | null;
+}
+export interface RemoteSettings {
+  url: string | null;
+  metalink: string | null;
+  contentUrl: string | null;
+  collectionId: string | null;
+  branches: string[];
+  gpgVerify: boolean;
+  gpgVerifySummary: boolean;
+  gpgKeyPath: string[];
+  signVerify: string | null;
+  signVerifySummary: string | null;
+  proxy: string | null;
+  http2: boolean | null;
+  tlsPermissive: boolean;
+  tlsClientCertPath: string | null;
+  tlsClientKeyPath: string | null;
+  tlsCaPath: string | null;
+  customBackend: string | null;
+  unconfiguredState: string | null;
+  settings: Record<string, string>;
+}
+export interface KeySource {
+  data?: Uint8Array[] | undefined;
+  files?: string[] | undefined;
+  keyIds?: string[] | undefined;
+}
+export interface GpgKeyInfo {
+  subkeys: {
+    fingerprint: string;
+    created: number;
+    expires: number;
+    revoked: boolean;
+    expired: boolean;
+    invalid: boolean;
+  }[];
+  userIds: {
+    uid: string;
+    name: string;
+    comment: string;
+    email: string;
+    revoked: boolean;
+    invalid: boolean;
+    advancedUrl: string | null;
+    directUrl: string | null;
+  }[];
+}
+export interface FetchOptions {
+  overrideUrl?: string | undefined;
+  appendUserAgent?: string | undefined;
+  httpHeaders?: { name: string; value: string }[] | undefined;
+  networkRetries?: number | undefined;
+}
+export interface RemoteRef {
+  ref: string;
+  collectionId?: string;
+  checksum: string;
+  timestamp?: number;
+  version?: string;
+}
+export interface FetchedSummary {
+  bytes: Uint8Array;
+  signatures: Uint8Array | null;
+  summary: { refs: RemoteRef[]; metadata: Record<string, unknown> };
+}
+export interface Cookie {
+  domain: string;
+  path: string;
+  name: string;
+  value: string;
+  secure: boolean;
+  expires: number;
+}
+
 // sysroot
 export interface NativeDeployment {
   id: string;
@@ -294,4 +414,44 @@ export interface DeployRequest {
   noMerge: boolean;
   stage: boolean;
   lockFinalization: boolean;
+}
+export interface UpgradeRequest {
+  stateroot?: string | undefined;
+  refspec?: string | undefined;
+  overrideCommit?: string | undefined;
+  allowDowngrade: boolean;
+  deploy: boolean;
+  stage: boolean;
+}
+export interface UpgradePlan {
+  refspec: string;
+  from: string;
+  remote?: string;
+  ref: string;
+}
+export interface UpgradePullRequest {
+  remote: string;
+  ref: string;
+  refspec: string;
+  newerThan?: string | undefined;
+}
+export interface Upgraded {
+  changed: boolean;
+  checksum: string;
+  version: string | null;
+  deployed?: Changed;
+}
+export interface ConfigEntry {
+  path: string;
+  type: 'file' | 'directory' | 'symlink' | 'other';
+  mode: number;
+  uid: number;
+  gid: number;
+  size: number;
+  target?: string;
+}
+export interface ConfigDiff {
+  added: ConfigEntry[];
+  removed: ConfigEntry[];
+  modified: { path: string; from: ConfigEntry; to: ConfigEntry }[];
 }

@@ -211,7 +211,9 @@ DedicatedThread::DedicatedThread(const char* name) : queue_(std::make_shared<Que
   StartThread(name, 0, [queue = queue_] { queue->Main(); });
 }
 
-DedicatedThread::~DedicatedThread() {
+DedicatedThread::~DedicatedThread() { End(); }
+
+void DedicatedThread::End() {
   std::lock_guard lock(queue_->mutex);
   queue_->closed = true;
   queue_->changed.notify_one();
@@ -223,7 +225,12 @@ void DedicatedThread::Own(std::shared_ptr<void> owned) {
 }
 
 void DedicatedThread::Post(std::shared_ptr<Operation> operation) {
-  std::lock_guard lock(queue_->mutex);
+  std::unique_lock lock(queue_->mutex);
+  if (queue_->closed) {
+    lock.unlock();
+    RunLater([operation = std::move(operation)] { operation->Run(); });
+    return;
+  }
   queue_->operations.push_back(std::move(operation));
   queue_->changed.notify_one();
 }

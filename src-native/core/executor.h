@@ -42,7 +42,10 @@ class Strand final : public Executor, public std::enable_shared_from_this<Strand
 class DedicatedThread final : public Executor {
  public:
   explicit DedicatedThread(const char* name);
-  ~DedicatedThread() override;  // the thread ends after what is queued; nobody waits
+  ~DedicatedThread() override;  // as End()
+  // The thread ends after what is queued; nobody waits. What comes later, and
+  // finds nothing to work on, fails on the read pool.
+  void End();
   void Post(std::shared_ptr<Operation> operation) override;
   // What must be dropped on the thread: it is, as the thread ends.
   void Own(std::shared_ptr<void> owned);

@@ -9,9 +9,13 @@
 namespace ostree {
 namespace {
 
+pid_t process;
+
 // A thread that is still inside libostree or libcrypto while their exit
 // handlers run crashes, so the process ends here instead.
 void StopOrLeave(int code) {
+  // A child that libostree forked and that gave up has none of our threads.
+  if (getpid() != process) _exit(code);
   if (!running::StopAll(nullptr)) _exit(code);
 }
 
@@ -21,6 +25,7 @@ void InstallExitHook() {
   // Exit handlers run newest first: libcrypto installs its own at its first
   // use, so that comes first.
   Sha256().Hex();
+  process = getpid();
 #ifdef __GLIBC__
   on_exit([](int code, void*) { StopOrLeave(code); }, nullptr);
 #else

@@ -77,6 +77,9 @@ constexpr std::array kTextCodes = {
     TextCode{"No such branch ", "NOT_FOUND"},
     TextCode{"No such metadata object ", "NOT_FOUND"},
     TextCode{"Couldn't find file object ", "NOT_FOUND"},
+    TextCode{"Remote configuration for ", "EXISTS"},  // Remote configuration for "x" already exists
+    TextCode{"GPG: Unable to find key ", "NOT_FOUND"},
+    TextCode{"GPG: Unable to export keys: GPGME: No data", "INVALID_ARGUMENT"},  // what was to be imported
     TextCode{"Server returned HTTP ", "HTTP"},
     TextCode{"Corrupted ", "CORRUPT"},
     TextCode{"corrupted object", "CORRUPT"},

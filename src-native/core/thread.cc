@@ -6,6 +6,8 @@
 #include <sys/syscall.h>
 #include <unistd.h>
 
+#include <condition_variable>
+#include <deque>
 #include <memory>
 #include <mutex>
 
@@ -23,6 +25,9 @@ struct Start {
   std::function<void()> main;
 };
 
+// Set for a thread whose namespaces are not those of the process.
+thread_local bool elsewhere = false;
+
 void* Main(void* data) {
   std::unique_ptr<Start> start(static_cast<Start*>(data));
   pthread_setname_np(pthread_self(), start->name.c_str());
@@ -32,12 +37,7 @@ void* Main(void* data) {
   return nullptr;
 }
 
-}  // namespace
-
-void StartThread(const char* name, int nice, std::function<void()> main) {
-  static std::once_flag once;
-  std::call_once(once, InstallExitHook);
-
+void Create(Start what) {
   pthread_attr_t attributes;
   pthread_attr_init(&attributes);
   pthread_attr_setstacksize(&attributes, kStackSize);
@@ -45,13 +45,74 @@ void StartThread(const char* name, int nice, std::function<void()> main) {
   sigset_t all, before;
   sigfillset(&all);
   pthread_sigmask(SIG_SETMASK, &all, &before);
-  auto start = std::make_unique<Start>(Start{name, nice, std::move(main)});
+  auto start = std::make_unique<Start>(std::move(what));
   pthread_t thread;
   int error = pthread_create(&thread, &attributes, Main, start.get());
   pthread_sigmask(SIG_SETMASK, &before, nullptr);
   pthread_attr_destroy(&attributes);
   if (error) throw Failure("FAILED", std::string("Cannot start a thread: ") + g_strerror(error));
   start.release();
+}
+
+// Starts threads for those that must not.
+class Starter {
+ public:
+  static Starter& Instance() {
+    static auto* starter = new Starter;  // its thread may outlive main()
+    return *starter;
+  }
+
+  void Push(Start start) {
+    std::lock_guard lock(mutex_);
+    waiting_.push_back(std::move(start));
+    changed_.notify_one();
+  }
+
+ private:
+  Starter() {
+    Create({"ostree-start", 0, [this] { Run(); }});
+  }
+
+  void Run() {
+    std::unique_lock lock(mutex_);
+    for (;;) {
+      changed_.wait(lock, [this] { return !waiting_.empty(); });
+      auto start = std::move(waiting_.front());
+      waiting_.pop_front();
+      lock.unlock();
+      CreateInTheEnd(start);
+      lock.lock();
+    }
+  }
+
+  // There is nobody to tell that there are too many threads now; there will be fewer.
+  static void CreateInTheEnd(const Start& start) {
+    for (;;) {
+      try {
+        return Create(start);
+      } catch (const Failure&) {
+        g_usleep(10'000);
+      }
+    }
+  }
+
+  std::mutex mutex_;
+  std::condition_variable changed_;
+  std::deque<Start> waiting_;
+};
+
+}  // namespace
+
+void StartThread(const char* name, int nice, std::function<void()> main) {
+  static std::once_flag once;
+  std::call_once(once, InstallExitHook);
+  Start start{name, nice, std::move(main)};
+  elsewhere ? Starter::Instance().Push(std::move(start)) : Create(std::move(start));
+}
+
+void StartThreadsElsewhere() {
+  Starter::Instance();
+  elsewhere = true;
 }
 
 }  // namespace ostree

@@ -10,4 +10,8 @@ namespace ostree {
 // nice: how much less of the processor it asks for than the event loop.
 void StartThread(const char* name, int nice, std::function<void()> main);
 
+// The calling thread is about to get a mount namespace of its own, which
+// threads inherit: those it starts from now on are started by another one.
+void StartThreadsElsewhere();
+
 }  // namespace ostree

@@ -101,6 +101,8 @@ std::shared_ptr<Executor> Repo::UpdateWork() const {
   return strand_ ? strand_ : gate_->Pass(Gate::Kind::kShared, "an update", gate_->updates());
 }
 
+std::shared_ptr<Executor> Repo::PeerWork() const { return Abandonable(strand_ ? strand_ : OwnThread()); }
+
 namespace {
 
 OpenedRepo Opened(std::shared_ptr<Repo> repo) { return {repo, repo->Info()}; }

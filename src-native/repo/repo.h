@@ -71,6 +71,8 @@ class Repo {
   std::shared_ptr<Executor> ExclusiveWork(const std::string& what) const;  // alone in this process
   // Read-modify-write (config, remotes, refs, detached metadata): a queue, for two handles lose updates.
   std::shared_ptr<Executor> UpdateWork() const;
+  // Waits for a server, and for nobody here: cancelled, it ends at once for JS while its request goes on.
+  std::shared_ptr<Executor> PeerWork() const;
 
  private:
   const RepoSpec spec_;

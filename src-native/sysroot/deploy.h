@@ -34,32 +34,6 @@ struct DeployRequest {
   }
 };
 
-// The stateroot asked for, or the booted one; it must be there.
-std::string ChooseStateroot(const Sysroot& sysroot, const std::optional<std::string>& asked);
-// Throws NOT_BOOTED: only a booted system can finish a staged deployment.
-void RequireBooted(const Sysroot& sysroot);
-
-// Tells JS what is being done while it lives: the phases, and libostree's own messages.
-class DeployProgress {
- public:
-  DeployProgress(const Sysroot& sysroot, Job& job);
-  ~DeployProgress();
-  DeployProgress(const DeployProgress&) = delete;
-
-  // "prepare", "checkout", "write", "cleanup"
-  void Phase(const char* phase);
-
- private:
-  static void OnMessage(OstreeSysroot* sysroot, const char* message, void* self);
-  void Send();
-
-  Job& job_;
-  OstreeSysroot* const sysroot_;
-  gulong handler_;
-  std::string phase_;
-  std::optional<std::string> message_;
-};
-
 Napi::Value SysrootDeploy(const Napi::CallbackInfo& info);
 
 }  // namespace ostree

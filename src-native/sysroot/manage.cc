@@ -89,6 +89,8 @@ Napi::Value SysrootPin(const Napi::CallbackInfo& info) {
   return Async(args, sysroot->Work(), [sysroot, id, pinned](Job& job) {
     sysroot->LoadForChange(job.cancellable());
     auto deployment = FindDeployment(*sysroot, id);
+    if (ostree_deployment_is_staged(deployment.get()))
+      throw Failure("NOT_SUPPORTED", "'" + id + "' is staged: it can be pinned once it is finished");
     RequireOrigin(deployment.get());  // libostree would say yes and pin nothing
     Try(ostree_sysroot_deployment_set_pinned, sysroot->get(), deployment.get(), pinned);
     sysroot->Load(nullptr);

@@ -6,6 +6,7 @@
 
 #include <cstring>
 
+#include "core/thread.h"
 #include "deployment.h"
 #include "lock.h"
 
@@ -96,11 +97,10 @@ Repo::Opener RepoOpener(OstreeSysroot* sysroot) {
   };
 }
 
-// A booted system's /sysroot is read-only but in the mount namespace of this
-// thread, where taking the lock makes it writable. Done before anything is
-// opened beneath it. A medium that cannot be written can still be read.
+// Taking the lock makes a booted system's read-only /sysroot writable, in the
+// mount namespace of this thread. Done before anything is opened beneath it. A
+// medium that cannot be written can still be read.
 void MakeWritable(OstreeSysroot* sysroot) {
-  if (!ostree_sysroot_is_booted(sysroot) || getuid() != 0) return;
   try {
     gboolean acquired = FALSE;
     Try(ostree_sysroot_try_lock, sysroot, &acquired);
@@ -108,6 +108,14 @@ void MakeWritable(OstreeSysroot* sysroot) {
     return;
   }
   ostree_sysroot_unlock(sysroot);
+}
+
+void Initialize(OstreeSysroot* sysroot, GCancellable* cancellable) {
+  Try(ostree_sysroot_initialize, sysroot);
+  if (!ostree_sysroot_is_booted(sysroot) || getuid() != 0) return;
+  StartThreadsElsewhere();
+  Try(ostree_sysroot_initialize_with_mount_namespace, sysroot, cancellable);
+  MakeWritable(sysroot);
 }
 
 }  // namespace
@@ -146,8 +154,7 @@ void Sysroot::Open(GCancellable* cancellable) {
   auto file = Shared<GFile>::Take(g_file_new_for_path(path_.c_str()));
   state_->sysroot = Shared<OstreeSysroot>::Take(ostree_sysroot_new(file.get()));
   try {
-    Try(ostree_sysroot_initialize_with_mount_namespace, get(), cancellable);
-    MakeWritable(get());
+    Initialize(get(), cancellable);
     Load(cancellable);
     RepoSpec spec;
     spec.path = path_ == "/" ? "/ostree/repo" : path_ + "/ostree/repo";
@@ -163,6 +170,7 @@ void Sysroot::Open(GCancellable* cancellable) {
 void Sysroot::Close() {
   HeldLocks::Forget(state_->sysroot.get());
   state_->sysroot.reset();
+  thread_->End();
 }
 
 OstreeSysroot* Sysroot::Load(GCancellable* cancellable) {
@@ -207,10 +215,16 @@ struct OpenedSysroot {
 
 }  // namespace
 
+std::string AbsolutePath(Args& args) {
+  auto path = args.Next<std::string>("path");
+  if (!path.starts_with('/')) throw ArgValueError(args.Env(), "path must be absolute");
+  return path;
+}
+
 // ostree_sysroot_new, ostree_sysroot_initialize_with_mount_namespace, ostree_sysroot_load_if_changed
 Napi::Value SysrootOpen(const Napi::CallbackInfo& info) {
   Args args(info);
-  auto sysroot = std::make_shared<Sysroot>(args.Next<std::string>("path"));
+  auto sysroot = std::make_shared<Sysroot>(AbsolutePath(args));
   return Async(args, sysroot->Work(), [sysroot](Job& job) {
     sysroot->Open(job.cancellable());
     return OpenedSysroot{sysroot, {sysroot->repo(), sysroot->repo()->Info()}, TakeSnapshot(*sysroot)};

@@ -33,7 +33,7 @@ class Sysroot {
 
   // What follows is for its own thread.
   void Open(GCancellable* cancellable);
-  void Close();  // idempotent; gives the lock up
+  void Close();  // idempotent; gives the lock up, and ends the thread
   // The deployments as they are on disk now.
   OstreeSysroot* Load(GCancellable* cancellable);
   // The same for what changes them, which must hold the lock.
@@ -51,6 +51,9 @@ class Sysroot {
   const std::shared_ptr<State> state_;
   std::shared_ptr<Repo> repo_;
 };
+
+// "path" of the arguments, which must be absolute.
+std::string AbsolutePath(Args& args);
 
 Napi::Value SysrootOpen(const Napi::CallbackInfo& info);
 Napi::Value SysrootReload(const Napi::CallbackInfo& info);

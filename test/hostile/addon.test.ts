@@ -4,13 +4,14 @@ import { describe, expect, it } from 'vitest';
 
 import { runModule } from '../support/child.js';
 import { cliRepo, temporaryDirectory } from '../support/repo.js';
+import { REFSPEC, tinyOs } from '../support/sysroot.js';
 
 const CALLS = 3_000;
 
 // Calls every function of the addon with arguments drawn from values that are
 // wrong, almost right, or the handles of something else.
 const FUZZ = `
-  const { native, repoPath, seed, calls } = JSON.parse(process.env.FUZZ);
+  const { native, repoPath, sysrootPath, seed, calls } = JSON.parse(process.env.FUZZ);
   const addon = (await import(native)).native();
 
   // mulberry32
@@ -24,6 +25,9 @@ const FUZZ = `
   const pick = (list) => list[Math.floor(random() * list.length)];
 
   const open = await addon.repoOpen({ path: repoPath }, addon.callNew());
+  const sysroot = await addon.sysrootOpen(sysrootPath, addon.callNew());
+  const toClose = await addon.sysrootOpen(sysrootPath, addon.callNew());
+  const [deployment] = sysroot.deployments;
   const main = await addon.refResolve(open.handle, 'main', false, addon.callNew());
   const values = [
     undefined, null, true, false, 0, -1, 1.5, NaN, Infinity, 2 ** 53, -(2 ** 31), 10n, Symbol('x'),
@@ -32,6 +36,7 @@ const FUZZ = `
     { get path() { throw new Error('getter'); } }, new Proxy({}, { get() { throw new Error('trap'); } }), Object.create(null),
     () => {}, () => { throw new Error('callback'); }, class {}, new Uint8Array(3), new Uint8Array(0), new Float64Array(2), Buffer.from('x'),
     new ArrayBuffer(4), new Date(), new Date(NaN), new Map(), new Error('x'), Promise.resolve(), open.handle, open, globalThis.process.versions,
+    sysroot.handle, deployment.id, deployment, { rev: main, stateroot: 'tiny' }, { append: ['a'] }, { delete: ['b'] }, ['quiet', 'a=b'],
   ];
   const call = () => (random() < 0.8 ? addon.callNew(random() < 0.3 ? () => {} : undefined) : pick(values));
   const argument = () => {
@@ -46,7 +51,8 @@ const FUZZ = `
   for (let i = 0; i < calls; i++) {
     const name = names[i % names.length];
     const args = Array.from({ length: Math.floor(random() * 7) }, argument);
-    if (random() < 0.6) args.unshift(open.handle);
+    const handle = name === 'sysrootClose' ? toClose.handle : name.startsWith('sysroot') ? sysroot.handle : open.handle;
+    if (random() < 0.6) args.unshift(handle);
     if (random() < 0.8) args.push(call());
     let result;
     try {
@@ -78,10 +84,16 @@ describe('the addon, called with anything', () => {
   ])('%s, never ends the process (seed %i)', async (where, seed) => {
     const cli = await cliRepo('bare-user');
     await cli.commit('main', { a: '1', 'dir/b': '2' });
+    const sysroot = await (await tinyOs()).sysroot();
+    await sysroot.pull();
+    await sysroot.admin('deploy', '--os=tiny', REFSPEC);
     const native = new URL('../../dist/native.js', import.meta.url).href;
     const ended = await runModule(where === 'in a Worker' ? IN_A_WORKER : FUZZ, [], {
       cwd: await temporaryDirectory(), // where a path among the arguments would end up
-      env: { SOURCE: FUZZ, FUZZ: JSON.stringify({ native, repoPath: cli.path, seed, calls: CALLS }) },
+      env: {
+        SOURCE: FUZZ,
+        FUZZ: JSON.stringify({ native, repoPath: cli.path, sysrootPath: sysroot.path, seed, calls: CALLS }),
+      },
     });
     expect(ended, ended.stderr).toMatchObject({ exitCode: 0, signal: undefined });
     const counts = JSON.parse(ended.stdout) as { threw: number; rejected: number };

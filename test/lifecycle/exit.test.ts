@@ -118,8 +118,9 @@ describe('Workers', () => {
       `${worker}
       for (let i = 0; i < 2; i++) {
         const one = start(false);
+        const exit = once(one, 'exit'); // it may come right behind the message
         console.log((await once(one, 'message'))[0]);
-        await once(one, 'exit');
+        await exit;
       }
       const three = [start(false), start(false), start(false)];
       for (const [message] of await Promise.all(three.map((one) => once(one, 'message')))) console.log(message);`,

@@ -51,6 +51,7 @@ export async function gpgKey(
   const publicKey = await gpg('--armor', '--export', keyId);
   const { stdout } = await execa('gpg', ['--homedir', path, '--batch', '--no-tty', '--export', keyId], {
     encoding: 'buffer',
+    stripFinalNewline: false, // its last byte may be one
   });
   return { path, gpg, keyId, uid, publicKey: `${publicKey}\n`, publicKeyBytes: stdout };
 }

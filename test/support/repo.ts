@@ -30,9 +30,9 @@ export async function writeTree(dir: string, files: Record<string, string | Uint
 export interface CliRepo {
   path: string;
   /** Runs `ostree --repo=PATH …`. */
-  ostree(...args: string[]): Promise<string>;
+  ostree: (...args: string[]) => Promise<string>;
   /** Commits files with the command, on top of the branch; the result is the commit's checksum. */
-  commit(branch: string, files: Record<string, string | Uint8Array>, ...args: string[]): Promise<string>;
+  commit: (branch: string, files: Record<string, string | Uint8Array>, ...args: string[]) => Promise<string>;
 }
 
 /** A new repository, in a directory that goes with the test. */

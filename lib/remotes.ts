@@ -1,0 +1,311 @@
+// Remotes: where a repository pulls from.
+import { resolve } from 'node:path';
+
+import type { KeySource, RemoteRef as NativeRef } from '../typings/addon.js';
+import type { CallOptions } from './call.js';
+import {
+  checkArray,
+  checkBoolean,
+  checkName,
+  checkOptions,
+  checkRemoteName,
+  checkString,
+  typeError,
+  valueError,
+} from './check.js';
+import { RemoteCookies } from './cookies.js';
+import { checkUrl, type FetchOptions, fetchOptions } from './fetch.js';
+import { jsonSafe } from './json.js';
+import { native } from './native.js';
+import { configEntries, type RemoteConfig, remoteConfig, type RemoteSettings } from './remote_options.js';
+import type { RepoInner } from './repo.js';
+import type { Checksum } from './types.js';
+
+/** GPG public keys: binary or armoured data, armoured text, or the paths of key files. */
+export type GpgKeys = Uint8Array | string | string[];
+
+export interface RemoteOptions extends RemoteSettings, CallOptions {
+  /** Keys to import for the remote. When that fails, the remote is not added. */
+  gpgKeys?: GpgKeys | undefined;
+  /** Do nothing when the remote is there already; `gpgKeys` are imported even so. */
+  ifNotExists?: boolean | undefined;
+  /** Replace the remote, all its options included, when it is there already. */
+  replace?: boolean | undefined;
+}
+
+/** Changes: what is not given stays, null removes it. */
+export type RemoteChanges = { [K in keyof RemoteSettings]?: RemoteSettings[K] | null } & {
+  url?: string | null | undefined;
+} & CallOptions;
+
+export interface RemoteInfo {
+  name: string;
+  /** As {@link Remotes.add} takes it; null when the remote has none. */
+  url: string | null;
+}
+
+export interface RemoveRemoteOptions extends CallOptions {
+  /** One that is not there is no error. */
+  ifExists?: boolean | undefined;
+}
+
+export interface ImportKeysOptions extends CallOptions {
+  /** Fingerprints or key ids: import only these. All unless given. */
+  keyIds?: string[] | undefined;
+}
+
+export interface GpgSubkey {
+  /** Hex digits. */
+  fingerprint: string;
+  created: Date;
+  /** null: never. */
+  expires: Date | null;
+  revoked: boolean;
+  expired: boolean;
+  invalid: boolean;
+}
+
+export interface GpgUserId {
+  uid: string;
+  name: string;
+  comment: string;
+  email: string;
+  revoked: boolean;
+  invalid: boolean;
+  /** Where a Web Key Directory would have newer versions of the key. */
+  advancedUrl: string | null;
+  directUrl: string | null;
+}
+
+export interface GpgKey {
+  /** Of the primary key. */
+  fingerprint: string;
+  /** The first is the primary key. */
+  subkeys: GpgSubkey[];
+  userIds: GpgUserId[];
+}
+
+/** A ref as a summary tells it. */
+export interface RemoteRef {
+  ref: string;
+  /** Where the summary tells one. */
+  collectionId?: string;
+  checksum: Checksum;
+  /** Of the commit, where the summary tells. */
+  timestamp?: Date;
+  /** Of the commit, where the summary tells. */
+  version?: string;
+}
+
+export interface RemoteSummary {
+  /** The file itself. */
+  bytes: Uint8Array;
+  /** `summary.sig`; null when the server has none. */
+  signatures: Uint8Array | null;
+  refs: RemoteRef[];
+  /** What else it says: static deltas, when it was made, … */
+  metadata: Record<string, unknown>;
+  toJSON(): unknown;
+}
+
+export interface RemoteFetchOptions extends FetchOptions, CallOptions {}
+
+/** The prefixes that the command takes too. */
+const URL_PREFIXES = ['metalink=', 'mirrorlist='];
+
+function date(seconds: number): Date {
+  return new Date(seconds * 1000);
+}
+
+function remoteRef({ timestamp, ...ref }: NativeRef): RemoteRef {
+  return timestamp === undefined ? ref : { ...ref, timestamp: date(timestamp) };
+}
+
+function keySource(keys: unknown, name: string, keyIds: unknown = []): KeySource {
+  checkArray(keyIds, 'options.keyIds');
+  const ids = keyIds.map((id, i) => {
+    checkName(id, `options.keyIds[${i}]`);
+    if (!/^(?:0x)?[0-9A-Fa-f]{8,64}$/.test(id))
+      throw valueError(`options.keyIds[${i}]`, 'must be a fingerprint or key id, in hex digits');
+    return id;
+  });
+  if (Array.isArray(keys)) {
+    if (keys.length === 0) throw valueError(name, 'must not be an empty list');
+    const files = keys.map((path, i) => {
+      checkName(path, `${name}[${i}]`);
+      return resolve(path);
+    });
+    return { files, keyIds: ids };
+  }
+  if (keys instanceof Uint8Array) return { data: [keys], keyIds: ids };
+  if (typeof keys !== 'string') throw typeError(name, 'a Uint8Array, a string or an array of paths', keys);
+  checkString(keys, name);
+  if (!keys.includes('-----BEGIN PGP'))
+    throw valueError(name, 'must be armoured; give binary keys as a Uint8Array, a file as [path]');
+  return { data: [Buffer.from(keys)], keyIds: ids };
+}
+
+/** `repo.remotes`. Changes are seen by every call that starts later. */
+export class Remotes {
+  /** The cookies sent to each remote. */
+  readonly cookies: RemoteCookies;
+  readonly #repo: RepoInner;
+
+  /** @internal */
+  constructor(repo: RepoInner) {
+    this.#repo = repo;
+    this.cookies = new RemoteCookies(repo);
+  }
+
+  /**
+   * Adds a remote. Its commits must be signed by one of its GPG keys unless `gpgVerify` is false.
+   * Wraps `ostree_repo_remote_change()` and `ostree_repo_remote_gpg_import()`.
+   *
+   * @param url - an http:, https: or file: URL, or `metalink=URL` or `mirrorlist=URL`; null with a `customBackend`
+   * @throws {OstreeError} `EXISTS` when there is one of that name
+   */
+  async add(name: string, url: string | null, options: RemoteOptions = {}): Promise<void> {
+    checkRemoteName(name, 'name');
+    checkOptions(options);
+    const { gpgKeys, ifNotExists = false, replace = false, customBackend } = options;
+    // What another program fetches from may be no URL that libostree knows.
+    if (customBackend === undefined) checkUrl(url, 'url', URL_PREFIXES);
+    else if (url !== null) checkName(url, 'url');
+    checkBoolean(ifNotExists, 'options.ifNotExists');
+    checkBoolean(replace, 'options.replace');
+    if (ifNotExists && replace) throw valueError('options.ifNotExists', 'does not go with options.replace');
+    const entries = configEntries(options).filter(([, value]) => value !== null);
+    const keys = gpgKeys === undefined ? undefined : keySource(gpgKeys, 'options.gpgKeys');
+    const kind = replace ? 'replace' : ifNotExists ? 'if-not-exists' : 'add';
+    await this.#repo.lifetime.run(options, (call) =>
+      native().remoteAdd(
+        this.#repo.native,
+        name,
+        url ?? undefined,
+        Object.fromEntries(entries),
+        kind,
+        keys,
+        call,
+      ),
+    );
+  }
+
+  /**
+   * Removes a remote and its keys; its refs stay. Wraps `ostree_repo_remote_change()`.
+   *
+   * @throws {OstreeError} `NOT_FOUND` when there is none
+   */
+  async remove(name: string, options: RemoveRemoteOptions = {}): Promise<void> {
+    checkRemoteName(name, 'name');
+    checkOptions(options);
+    const { ifExists = false } = options;
+    checkBoolean(ifExists, 'options.ifExists');
+    await this.#repo.lifetime.run(options, (call) =>
+      native().remoteRemove(this.#repo.native, name, ifExists, call),
+    );
+  }
+
+  /** The remotes by name, a parent repository's included. Wraps `ostree_repo_remote_list()`. */
+  async list(options: CallOptions = {}): Promise<RemoteInfo[]> {
+    return await this.#repo.lifetime.run(options, (call) => native().remoteList(this.#repo.native, call));
+  }
+
+  /**
+   * What the config says of a remote. Wraps `ostree_repo_get_remote_option()`.
+   *
+   * @throws {OstreeError} `NOT_FOUND` when there is no such remote
+   */
+  async get(name: string, options: CallOptions = {}): Promise<RemoteConfig> {
+    checkRemoteName(name, 'name');
+    const raw = await this.#repo.lifetime.run(options, (call) =>
+      native().remoteGet(this.#repo.native, name, call),
+    );
+    return remoteConfig(name, raw);
+  }
+
+  /**
+   * Changes options of a remote and leaves the others as they are. Wraps `ostree_repo_remote_change()`.
+   *
+   * @throws {OstreeError} `NOT_FOUND` when there is no such remote
+   */
+  async setOptions(name: string, changes: RemoteChanges): Promise<void> {
+    checkRemoteName(name, 'name');
+    checkOptions(changes);
+    const { url, ...options } = changes;
+    const entries = configEntries(options);
+    if (url != null) checkUrl(url, 'options.url', URL_PREFIXES);
+    if (url !== undefined) {
+      const metalink = url?.startsWith('metalink=') ? url.slice('metalink='.length) : null;
+      entries.push(['url', metalink === null ? url : null], ['metalink', metalink]);
+    }
+    const set = Object.fromEntries(entries.filter(([, value]) => value !== null));
+    const removed = entries.flatMap(([key, value]) => (value === null ? [key] : []));
+    await this.#repo.lifetime.run(options, (call) =>
+      native().remoteSetOptions(this.#repo.native, name, set, removed, call),
+    );
+  }
+
+  /**
+   * Trusts further GPG keys for a remote. Wraps `ostree_repo_remote_gpg_import()`.
+   *
+   * @returns how many of them were new
+   * @throws {OstreeError} `NOT_FOUND` when there is no such remote, or no such key among `keyIds`
+   */
+  async importGpgKeys(name: string, keys: GpgKeys, options: ImportKeysOptions = {}): Promise<number> {
+    checkRemoteName(name, 'name');
+    checkOptions(options);
+    const source = keySource(keys, 'keys', options.keyIds);
+    return await this.#repo.lifetime.run(options, (call) =>
+      native().remoteImportKeys(this.#repo.native, name, source, call),
+    );
+  }
+
+  /**
+   * The GPG keys trusted for a remote. Wraps `ostree_repo_remote_get_gpg_keys()`.
+   *
+   * @throws {OstreeError} `NOT_FOUND` when there is no such remote
+   */
+  async gpgKeys(name: string, options: CallOptions = {}): Promise<GpgKey[]> {
+    checkRemoteName(name, 'name');
+    const keys = await this.#repo.lifetime.run(options, (call) =>
+      native().remoteKeys(this.#repo.native, name, call),
+    );
+    return keys.map(({ subkeys, userIds }) => ({
+      fingerprint: subkeys[0]?.fingerprint ?? '',
+      subkeys: subkeys.map((subkey) => ({
+        ...subkey,
+        created: date(subkey.created),
+        expires: subkey.expires === 0 ? null : date(subkey.expires),
+      })),
+      userIds,
+    }));
+  }
+
+  /**
+   * The refs that a remote offers, by its summary. Wraps `ostree_repo_remote_fetch_summary_with_options()`.
+   * Aborting ends the call at once; the request goes on until the server ends it.
+   *
+   * @throws {OstreeError} `NOT_FOUND` when the server has no summary, `SIGNATURE` when the summary must be signed and is not
+   */
+  async refs(name: string, options: RemoteFetchOptions = {}): Promise<RemoteRef[]> {
+    return (await this.#fetch(name, options)).summary.refs.map(remoteRef);
+  }
+
+  /**
+   * A remote's summary. Wraps `ostree_repo_remote_fetch_summary_with_options()`; fails as {@link Remotes.refs} does.
+   */
+  async summary(name: string, options: RemoteFetchOptions = {}): Promise<RemoteSummary> {
+    const { bytes, signatures, summary } = await this.#fetch(name, options);
+    const result = { bytes, signatures, refs: summary.refs.map(remoteRef), metadata: summary.metadata };
+    return { ...result, toJSON: () => jsonSafe(result) };
+  }
+
+  async #fetch(name: string, options: RemoteFetchOptions) {
+    checkRemoteName(name, 'name');
+    checkOptions(options);
+    const request = fetchOptions(options);
+    return await this.#repo.lifetime.run(options, (call) =>
+      native().remoteSummary(this.#repo.native, name, request, call),
+    );
+  }
+}

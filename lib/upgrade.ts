@@ -1,0 +1,106 @@
+// Following an origin: to its latest commit, or to another origin.
+import type { UpgradeRequest } from '../typings/addon.js';
+import type { ProgressOptions } from './call.js';
+import { checkBoolean, checkChecksum, checkRef, checkRemoteName, checkString, valueError } from './check.js';
+import { checkStateroot, type DeployProgress } from './deploy.js';
+import type { Deployment } from './deployment.js';
+import { native } from './native.js';
+import { locked, made, type SysrootInner } from './sysroot-inner.js';
+import type { Checksum } from './types.js';
+
+/** While the server is asked, and then as {@link DeployProgress}. */
+export type UpgradeProgress =
+  | {
+      phase: 'pull';
+      /** Objects that are here, of those asked for so far. */
+      fetched: number;
+      requested: number;
+      bytesTransferred: number;
+    }
+  | DeployProgress;
+
+export interface SwitchOptions extends ProgressOptions<UpgradeProgress> {
+  /** The stateroot whose deployment is followed up; that of the booted deployment unless given. */
+  stateroot?: string | undefined;
+  /** Finish the new deployment as the running system shuts down. */
+  stage?: boolean | undefined;
+}
+
+export interface UpgradeOptions extends SwitchOptions {
+  /** Take a commit that is older than the deployed one, too. */
+  allowDowngrade?: boolean | undefined;
+  /** Take this commit instead of the latest one. */
+  overrideCommit?: Checksum | undefined;
+  /** Only fetch what is new; the result says whether there is any. */
+  pullOnly?: boolean | undefined;
+  /** Ask no server: deploy what an earlier call fetched. */
+  deployOnly?: boolean | undefined;
+}
+
+/** What an upgrade found, and did. */
+export interface UpgradeResult {
+  /** Whether the origin has another commit than the one deployed. */
+  readonly changed: boolean;
+  /** The commit that the origin has now. */
+  readonly checksum: Checksum;
+  /** What that commit calls its version. */
+  readonly version: string | null;
+  /** The new deployment; null when nothing changed, and with `pullOnly`. */
+  readonly deployment: Deployment | null;
+}
+
+/** `remote:ref`; a ref keeps the remote, and `remote:` keeps the ref. */
+function checkTarget(value: unknown): asserts value is string {
+  checkString(value, 'refspec');
+  const colon = value.indexOf(':');
+  if (colon >= 0) checkRemoteName(value.slice(0, colon), 'refspec');
+  if (colon < 0 || colon < value.length - 1) checkRef(value.slice(colon + 1), 'refspec');
+}
+
+function requestOf(options: UpgradeOptions, refspec: string | undefined): UpgradeRequest {
+  const { stateroot, overrideCommit, allowDowngrade = false, stage = false } = options;
+  const { pullOnly = false, deployOnly = false } = options;
+  if (stateroot !== undefined) checkStateroot(stateroot, 'options.stateroot');
+  if (overrideCommit !== undefined) checkChecksum(overrideCommit, 'options.overrideCommit');
+  for (const [name, value] of Object.entries({ allowDowngrade, stage, pullOnly, deployOnly }))
+    checkBoolean(value, `options.${name}`);
+  if (pullOnly && deployOnly) throw valueError('options.pullOnly', 'cannot be combined with deployOnly');
+  return { stateroot, refspec, overrideCommit, allowDowngrade, stage, deploy: !pullOnly };
+}
+
+async function follow(
+  sysroot: SysrootInner,
+  request: UpgradeRequest,
+  options: UpgradeOptions,
+): Promise<UpgradeResult> {
+  const { deployOnly = false, onProgress } = options;
+  const older = request.allowDowngrade || request.refspec !== undefined;
+  return await locked(sysroot, options, async (step) => {
+    const plan = await step((call) => native().sysrootUpgradePlan(sysroot.native, request, call));
+    const { remote, ref, refspec } = plan;
+    if (remote !== undefined && !deployOnly) {
+      const pull = { remote, ref, refspec, newerThan: older ? undefined : plan.from };
+      await step((call) => native().sysrootUpgradePull(sysroot.native, pull, call), { onProgress });
+    }
+    const upgraded = await step((call) => native().sysrootUpgradeDeploy(sysroot.native, request, call), {
+      onProgress,
+    });
+    const { changed, checksum, version, deployed } = upgraded;
+    return { changed, checksum, version, deployment: deployed ? made(sysroot, deployed) : null };
+  });
+}
+
+export async function upgrade(sysroot: SysrootInner, options: UpgradeOptions): Promise<UpgradeResult> {
+  return await follow(sysroot, requestOf(options, undefined), options);
+}
+
+export async function switchTo(
+  sysroot: SysrootInner,
+  refspec: string,
+  options: SwitchOptions,
+): Promise<UpgradeResult> {
+  checkTarget(refspec);
+  const { stateroot, stage, onProgress, signal } = options;
+  const request = requestOf({ stateroot, stage }, refspec);
+  return await follow(sysroot, request, { onProgress, signal });
+}

@@ -1,0 +1,136 @@
+#include "new_deployment.h"
+
+#include <fcntl.h>
+#include <sys/stat.h>
+
+#include "sysroot.h"
+#include "write.h"
+
+namespace ostree {
+namespace {
+
+constexpr const char* kRunState = "/run/ostree";
+constexpr const char* kStagedLocked = "/run/ostree/staged-deployment-locked";
+
+struct PhaseInfo {
+  std::string phase;
+  std::optional<std::string> message;
+  void Fields(auto&& field) {
+    field("phase", phase);
+    field("message", message);
+  }
+};
+
+// An array of strings as C takes it; the strings stay where they are.
+class Strv {
+ public:
+  explicit Strv(const std::vector<std::string>& strings) {
+    for (const auto& text : strings) pointers_.push_back(const_cast<char*>(text.c_str()));
+    pointers_.push_back(nullptr);
+  }
+  char** get() { return pointers_.data(); }
+
+ private:
+  std::vector<char*> pointers_;
+};
+
+using DeployTree = decltype(ostree_sysroot_deploy_tree_with_options);
+
+Shared<OstreeDeployment> DeployTreeWith(DeployTree* deploy, OstreeSysroot* sysroot, NewDeployment& plan,
+                                        GCancellable* cancellable) {
+  Strv initrds(plan.initrds);
+  OstreeSysrootDeployTreeOpts options = {};
+  options.override_kernel_argv = plan.kernel_args.get();
+  options.overlay_initrds = plan.initrds.empty() ? nullptr : initrds.get();
+  Shared<OstreeDeployment> deployment;
+  Try(deploy, sysroot, plan.stateroot.c_str(), plan.checksum.c_str(), plan.origin.get(), plan.merge.get(),
+      &options, Out(deployment), cancellable);
+  return deployment;
+}
+
+// Before staging, so that a shutdown in between does not finish it.
+void LockFinalization() {
+  if (mkdir(kRunState, 0755) < 0 && errno != EEXIST) throw Failure::Errno("mkdir", kRunState);
+  Fd file(open(kStagedLocked, O_CREAT | O_WRONLY | O_NOCTTY | O_CLOEXEC, 0640));
+  if (!file) throw Failure::Errno("open", kStagedLocked);
+}
+
+Changed Stage(Sysroot& sysroot, NewDeployment& plan, Job& job) {
+  if (plan.lock_finalization) LockFinalization();
+  auto deployment =
+      DeployTreeWith(ostree_sysroot_stage_tree_with_options, sysroot.get(), plan, job.cancellable());
+  Changed changed;
+  changed.id = IdOf(deployment.get());
+  changed.deployments = TakeSnapshot(sysroot);
+  return changed;
+}
+
+// Half a tree is of no use.
+void CleanUpFailed(OstreeSysroot* sysroot) {
+  try {
+    Try(ostree_sysroot_prepare_cleanup, sysroot, nullptr);
+  } catch (const Failure&) {
+    // The next deployment begins with the same clean-up; what failed first is what the caller should hear.
+  }
+}
+
+Changed DeployNow(Sysroot& sysroot, NewDeployment& plan, DeployProgress& progress, Job& job) {
+  auto* handle = sysroot.get();
+  Shared<OstreeDeployment> deployment;
+  try {
+    deployment = DeployTreeWith(ostree_sysroot_deploy_tree_with_options, handle, plan, job.cancellable());
+    ThrowIfCancelled(job.cancellable());
+  } catch (const Failure&) {
+    CleanUpFailed(handle);
+    throw;
+  }
+  progress.Phase("write");
+  // Not cancellable: half of it is no state to be in.
+  Try(ostree_sysroot_simple_write_deployment, handle, plan.stateroot.c_str(), deployment.get(),
+      plan.merge.get(), plan.flags, nullptr);
+  progress.Phase("cleanup");
+  auto changed = AfterChange(sysroot);
+  changed.id = IdOf(deployment.get());
+  return changed;
+}
+
+}  // namespace
+
+void RequireBooted(const Sysroot& sysroot) {
+  if (!ostree_sysroot_get_booted_deployment(sysroot.get()))
+    throw Failure("NOT_BOOTED",
+                  "The sysroot " + sysroot.path() + " is not booted: nothing would finish what is staged");
+}
+
+Changed Deploy(Sysroot& sysroot, NewDeployment& plan, DeployProgress& progress, Job& job) {
+  if (plan.stage) RequireBooted(sysroot);
+  CheckBootLoader(sysroot, 1);
+  // What earlier attempts left.
+  Try(ostree_sysroot_prepare_cleanup, sysroot.get(), job.cancellable());
+  progress.Phase("checkout");
+  return plan.stage ? Stage(sysroot, plan, job) : DeployNow(sysroot, plan, progress, job);
+}
+
+DeployProgress::DeployProgress(const Sysroot& sysroot, Job& job)
+    : job_(job),
+      sysroot_(sysroot.get()),
+      handler_(g_signal_connect(sysroot_, "journal-msg", G_CALLBACK(OnMessage), this)) {}
+
+DeployProgress::~DeployProgress() { g_signal_handler_disconnect(sysroot_, handler_); }
+
+void DeployProgress::Phase(const char* phase) {
+  phase_ = phase;
+  Send();
+}
+
+void DeployProgress::OnMessage(OstreeSysroot*, const char* message, void* self) {
+  auto* progress = static_cast<DeployProgress*>(self);
+  progress->message_ = ValidUtf8(message);
+  progress->Send();
+}
+
+void DeployProgress::Send() {
+  if (job_.wants_progress()) Report(job_, PhaseInfo{phase_, message_});
+}
+
+}  // namespace ostree
