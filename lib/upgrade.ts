@@ -1,23 +1,30 @@
 // Following an origin: to its latest commit, or to another origin.
 import type { UpgradeRequest } from '../typings/addon.js';
 import type { ProgressOptions } from './call.js';
-import { checkBoolean, checkChecksum, checkRef, checkRemoteName, checkString, valueError } from './check.js';
+import {
+  checkBoolean,
+  checkChecksum,
+  checkFunction,
+  checkRef,
+  checkRemoteName,
+  checkString,
+  valueError,
+} from './check.js';
 import { checkStateroot, type DeployProgress } from './deploy.js';
 import type { Deployment } from './deployment.js';
 import { native } from './native.js';
 import { locked, made, type SysrootInner } from './sysroot-inner.js';
 import type { Checksum } from './types.js';
 
-/** While the server is asked, and then as {@link DeployProgress}. */
-export type UpgradeProgress =
-  | {
-      phase: 'pull';
-      /** Objects that are here, of those asked for so far. */
-      fetched: number;
-      requested: number;
-      bytesTransferred: number;
-    }
-  | DeployProgress;
+/** How far the pull is; and then what deploying does. */
+export type UpgradeProgress = { phase: 'pull'; pull: UpgradePull } | DeployProgress;
+
+export interface UpgradePull {
+  /** Objects that are here, of those asked for so far. */
+  fetched: number;
+  requested: number;
+  bytesTransferred: number;
+}
 
 export interface SwitchOptions extends ProgressOptions<UpgradeProgress> {
   /** The stateroot whose deployment is followed up; that of the booted deployment unless given. */
@@ -64,6 +71,7 @@ function requestOf(options: UpgradeOptions, refspec: string | undefined): Upgrad
   if (overrideCommit !== undefined) checkChecksum(overrideCommit, 'options.overrideCommit');
   for (const [name, value] of Object.entries({ allowDowngrade, stage, pullOnly, deployOnly }))
     checkBoolean(value, `options.${name}`);
+  if (options.onProgress !== undefined) checkFunction(options.onProgress, 'options.onProgress');
   if (pullOnly && deployOnly) throw valueError('options.pullOnly', 'cannot be combined with deployOnly');
   return { stateroot, refspec, overrideCommit, allowDowngrade, stage, deploy: !pullOnly };
 }
@@ -80,7 +88,8 @@ async function follow(
     const { remote, ref, refspec } = plan;
     if (remote !== undefined && !deployOnly) {
       const pull = { remote, ref, refspec, newerThan: older ? undefined : plan.from };
-      await step((call) => native().sysrootUpgradePull(sysroot.native, pull, call), { onProgress });
+      const pulling = onProgress && ((state: UpgradePull) => onProgress({ phase: 'pull', pull: state }));
+      await step((call) => native().sysrootUpgradePull(sysroot.native, pull, call), { onProgress: pulling });
     }
     const upgraded = await step((call) => native().sysrootUpgradeDeploy(sysroot.native, request, call), {
       onProgress,
@@ -101,6 +110,6 @@ export async function switchTo(
 ): Promise<UpgradeResult> {
   checkTarget(refspec);
   const { stateroot, stage, onProgress, signal } = options;
-  const request = requestOf({ stateroot, stage }, refspec);
+  const request = requestOf({ stateroot, stage, onProgress }, refspec);
   return await follow(sysroot, request, { onProgress, signal });
 }

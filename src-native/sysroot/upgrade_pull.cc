@@ -23,12 +23,10 @@ struct PullRequest {
 };
 
 struct PullState {
-  std::string phase = "pull";
   uint32_t fetched = 0, requested = 0;
   uint64_t bytesTransferred = 0;
 
   void Fields(auto&& field) {
-    field("phase", phase);
     field("fetched", fetched);
     field("requested", requested);
     field("bytesTransferred", bytesTransferred);

@@ -205,7 +205,22 @@ describe('upgrade', () => {
     expect(phases).toContain('pull');
     expect(phases.size).toBeGreaterThan(1);
     const pull = seen.findLast((progress) => progress.phase === 'pull');
-    expect(pull).toMatchObject({ fetched: expect.any(Number), requested: expect.any(Number) });
+    expect(pull).toMatchObject({ pull: { fetched: expect.any(Number), requested: expect.any(Number) } });
+  });
+
+  it('is cancelled by a callback that throws, and rejects with what it threw', async () => {
+    const os = await tinyOs();
+    const { path } = await device(os);
+    await os.publish('2');
+    await using sysroot = await Sysroot.open(path);
+    const thrown = new Error('from the callback');
+    const upgrading = sysroot.upgrade({
+      ...OS,
+      onProgress() {
+        throw thrown;
+      },
+    });
+    await expect(upgrading).rejects.toBe(thrown);
   });
 
   it('ends at once when it is aborted while a server stalls, and leaves the sysroot usable', async () => {
