@@ -34,6 +34,7 @@ export type { ListRefsOptions, RefInfo, RefPlace, ResolveRevOptions, SetRefOptio
 // checkout
 
 // fsck, prune
+export type { PruneOptions, PruneResult } from './prune.js';
 export type { FsckFinding, FsckFindingKind, FsckOptions, FsckProgress, FsckReport } from './fsck.js';
 
 // remotes, pull

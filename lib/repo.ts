@@ -8,6 +8,7 @@ import { fsck, type FsckOptions, type FsckReport } from './fsck.js';
 import { type CloseOptions, Lifetime } from './lifetime.js';
 import { lock, type LockOptions, type RepoLock } from './lock.js';
 import { native } from './native.js';
+import { prune, type PruneOptions, type PruneResult } from './prune.js';
 import * as refs from './refs.js';
 import { Remotes } from './remotes.js';
 import type { Checksum, Rev } from './types.js';
@@ -241,6 +242,20 @@ export class Repo implements AsyncDisposable {
    */
   fsck(options: FsckOptions = {}): Promise<FsckReport> {
     return fsck(this.#inner, options);
+  }
+
+  /**
+   * Deletes the objects that no commit that is kept needs, and static deltas to commits that are gone; by the rules of
+   * `ostree prune`. It needs the repository for itself while it deletes. Trees are read before that; refs, commits and
+   * whatever is new are read again then.
+   * Wraps `ostree_repo_prune_from_reachable()`.
+   *
+   * @throws {OstreeError} `LOCKED` when others do not give the repository up, or inside a transaction of one's own;
+   * `NOT_FOUND` or `CORRUPT`, before anything is deleted, when a directory of a commit is missing or damaged;
+   * `CONFLICT` when a ref names `deleteCommit`
+   */
+  prune(options: PruneOptions = {}): Promise<PruneResult> {
+    return prune(this.#inner, options);
   }
 
   // remotes, pull

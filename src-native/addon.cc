@@ -9,6 +9,7 @@
 #include "core/version.h"
 #include "repo/config.h"
 #include "repo/fsck.h"
+#include "repo/prune.h"
 #include "repo/refs.h"
 #include "repo/remote_cookies.h"
 #include "repo/remote_keys.h"
@@ -81,6 +82,9 @@ static Napi::Object Init(Napi::Env env, Napi::Object exports) {
   // fsck, prune
   add("fsckRun", ostree::FsckRun);
   add("fsckBury", ostree::FsckBury);
+  add("pruneCheckDelete", ostree::PruneCheckDelete);
+  add("pruneScanTrees", ostree::PruneScanTrees);
+  add("pruneRun", ostree::PruneRun);
 
   // remotes, pull
   add("remoteList", ostree::RemoteList);

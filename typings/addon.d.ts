@@ -8,6 +8,7 @@ export interface Handle<Kind extends string> {
 }
 export type Call = Handle<'call'>;
 export type RepoHandle = Handle<'repo'>;
+export type PruneScan = Handle<'prune scan'>;
 export type SysrootHandle = Handle<'sysroot'>;
 export type LockHandle = Handle<'lock'>;
 
@@ -102,6 +103,12 @@ export interface Addon {
   fsckRun(repo: RepoHandle, options: FsckOptions, call: Call): Promise<FsckReport>;
   /** ostree_repo_delete_object: those of the commits whose parent is not there; resolves to them */
   fsckBury(repo: RepoHandle, commits: string[], call: Call): Promise<string[]>;
+  /** ostree_repo_load_commit: whether the commit may be deleted */
+  pruneCheckDelete(repo: RepoHandle, commit: string, call: Call): Promise<void>;
+  /** ostree_repo_load_variant, of every directory that may be kept; takes no lock of libostree */
+  pruneScanTrees(repo: RepoHandle, options: PruneOptions, call: Call): Promise<PruneScan>;
+  /** ostree_repo_prune_from_reachable, ostree_repo_prune_static_deltas; uses the scan up */
+  pruneRun(repo: RepoHandle, options: PruneOptions, scan: PruneScan, call: Call): Promise<PruneResult>;
 
   // remotes, pull
   /** ostree_repo_remote_list, ostree_repo_remote_get_url */
@@ -255,6 +262,23 @@ export interface FsckOptions {
   remove: boolean;
   markPartial: boolean;
   tombstones: boolean;
+}
+export interface PruneOptions {
+  refsOnly: boolean;
+  depth: number;
+  /** Seconds since 1970. */
+  keepYoungerThan?: number | undefined;
+  onlyBranches: string[];
+  retainDepth: Record<string, number>;
+  commitOnly: boolean;
+  deleteCommit?: string | undefined;
+  staticDeltas: boolean;
+  dryRun: boolean;
+}
+export interface PruneResult {
+  total: number;
+  pruned: number;
+  bytes: number;
 }
 export interface FsckReport {
   verdict: string;

@@ -1,5 +1,7 @@
 #include "engine/links.h"
 
+#include "engine/objects.h"
+
 namespace ostree {
 namespace {
 
@@ -57,6 +59,13 @@ Shared<GVariant> LoadMetadata(OstreeRepo* repo, const ObjectId& object) {
   } catch (const Failure& failure) {
     throw ObjectFailure("CORRUPT", object, failure.message);
   }
+  return result;
+}
+
+Shared<GVariant> LoadVerified(OstreeRepo* repo, const ObjectId& object) {
+  auto result = LoadMetadata(repo, object);
+  auto actual = ChecksumOf(result.get());
+  if (actual != object.checksum) throw ObjectFailure("CORRUPT", object, "actual checksum is " + actual.Hex());
   return result;
 }
 

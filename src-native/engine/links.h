@@ -26,6 +26,8 @@ Failure ObjectFailure(const char* code, const ObjectId& object, const std::strin
 // A commit, dirtree or dirmeta, in normal form and of valid structure; its
 // bytes are those in the repository. Fails with NOT_FOUND or CORRUPT.
 Shared<GVariant> LoadMetadata(OstreeRepo* repo, const ObjectId& object);
+// The same, and it is what its checksum says.
+Shared<GVariant> LoadVerified(OstreeRepo* repo, const ObjectId& object);
 
 // What a directory is made of.
 struct TreeLinks {

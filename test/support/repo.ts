@@ -12,10 +12,13 @@ export async function ostree(...args: string[]): Promise<string> {
   return stdout;
 }
 
+/** Takes what is to be done at the end: of a test, unless given. In beforeAll() there is none. */
+type AtEnd = (cleanUp: () => Promise<void>) => void;
+
 /** A directory that goes with the test. */
-export async function temporaryDirectory(): Promise<string> {
+export async function temporaryDirectory(atEnd: AtEnd = onTestFinished): Promise<string> {
   const dir = await mkdtemp(join(tmpdir(), 'ostree-test-'));
-  onTestFinished(() => rm(dir, { recursive: true, force: true }));
+  atEnd(() => rm(dir, { recursive: true, force: true }));
   return dir;
 }
 
@@ -36,8 +39,8 @@ export interface CliRepo {
 }
 
 /** A new repository, in a directory that goes with the test. */
-export async function cliRepo(mode = 'archive'): Promise<CliRepo> {
-  const dir = await temporaryDirectory();
+export async function cliRepo(mode = 'archive', atEnd?: AtEnd): Promise<CliRepo> {
+  const dir = await temporaryDirectory(atEnd);
   const path = join(dir, 'repo');
   const run = (...args: string[]) => ostree(`--repo=${path}`, ...args);
   await run('init', `--mode=${mode}`);

@@ -1,0 +1,113 @@
+#include "prune.h"
+
+#include "prune_sweep.h"
+#include "repo.h"
+#include "repo_lock.h"
+
+namespace ostree {
+namespace {
+
+// The trees that were read before the lock was taken.
+struct PruneScan {
+  static constexpr napi_type_tag kTag = {0x27c95de81fb04a63, 0xa1e8d04b96f7732c};
+  static constexpr const char* kName = "prune scan";
+  static constexpr bool kDropOnJsThread = false;
+
+  TreeGraph graph;
+};
+
+// Reads the trees of these commits. Directories that are not here are no error when `lenient`.
+void LoadTrees(OstreeRepo* repo, const KeptCommits& commits, bool partial, bool lenient, TreeGraph& graph,
+               GCancellable* cancellable) {
+  std::vector<Checksum> roots;
+  for (const auto& [checksum, commit] : commits)
+    if (commit.partial == partial) roots.push_back(commit.links.root.contents);
+  auto read = [repo, lenient](const Checksum& checksum) -> std::optional<TreeLinks> {
+    try {
+      return ParseDirTree(LoadVerified(repo, {OSTREE_OBJECT_TYPE_DIR_TREE, checksum}).get());
+    } catch (const Failure& failure) {
+      if (lenient && failure.Is("NOT_FOUND")) return {};
+      throw;
+    }
+  };
+  graph.Load(roots, read, cancellable);
+}
+
+TreeObjects ReachableObjects(OstreeRepo* repo, const KeptCommits& commits, TreeGraph& graph,
+                             GCancellable* cancellable) {
+  LoadTrees(repo, commits, /* partial */ false, /* lenient */ false, graph, cancellable);
+  LoadTrees(repo, commits, /* partial */ true, /* lenient */ true, graph, cancellable);
+  TreeObjects objects;
+  for (const auto& [checksum, commit] : commits) graph.Collect(commit.links.root, objects);
+  return objects;
+}
+
+void DeleteCommit(OstreeRepo* repo, const PruneOptions& options, GCancellable* cancellable) {
+  const auto& commit = *options.deleteCommit;
+  if (options.staticDeltas) {
+    Try(ostree_repo_prune_static_deltas, repo, commit.c_str(), cancellable);
+    return;
+  }
+  CheckUnreferenced(repo, commit, cancellable);
+  Try(ostree_repo_delete_object, repo, OSTREE_OBJECT_TYPE_COMMIT, commit.c_str(), cancellable);
+}
+
+PruneResult Prune(OstreeRepo* repo, const PruneOptions& options, TreeGraph& graph,
+                  GCancellable* cancellable) {
+  if (options.deleteCommit) DeleteCommit(repo, options, cancellable);
+  auto commits = CommitsToKeep(repo, options, cancellable);
+  TreeObjects objects;
+  if (!options.commitOnly) objects = ReachableObjects(repo, commits, graph, cancellable);
+  auto reachable = ReachableTable(commits, objects);
+  auto* sweep = options.dryRun ? CountSweep : Sweep;
+  return sweep(repo, reachable.get(), options.commitOnly, cancellable);
+}
+
+}  // namespace
+
+// ostree_repo_has_object
+Napi::Value PruneCheckDelete(const Napi::CallbackInfo& info) {
+  Args args(info);
+  auto repo = args.Handle<Repo>("repo");
+  auto commit = args.Next<std::string>("commit");
+  return Async(args, repo->ReadWork(), [repo, commit](Job& job) {
+    auto handle = repo->reader();
+    CommitState(handle.get(), Checksum::FromHex(commit));  // it is there
+    CheckUnreferenced(handle.get(), commit, job.cancellable());
+  });
+}
+
+// ostree_repo_load_variant, of every directory that may be kept
+Napi::Value PruneScanTrees(const Napi::CallbackInfo& info) {
+  Args args(info);
+  auto repo = args.Handle<Repo>("repo");
+  auto options = args.Next<PruneOptions>("options");
+  return Async(args, repo->SharedWork("prune"), [repo, options](Job& job) {
+    auto handle = repo->OpenWriter(job.cancellable());
+    auto scan = std::make_shared<PruneScan>();
+    auto commits = CommitsToKeep(handle.get(), options, job.cancellable());
+    if (options.commitOnly) return scan;
+    // Others may be writing and pruning: what is missing is asked for again under the lock.
+    LoadTrees(handle.get(), commits, false, /* lenient */ true, scan->graph, job.cancellable());
+    LoadTrees(handle.get(), commits, true, /* lenient */ true, scan->graph, job.cancellable());
+    return scan;
+  });
+}
+
+// ostree_repo_prune_from_reachable, ostree_repo_prune_static_deltas
+Napi::Value PruneRun(const Napi::CallbackInfo& info) {
+  Args args(info);
+  auto repo = args.Handle<Repo>("repo");
+  auto options = args.Next<PruneOptions>("options");
+  auto scan = args.Handle<PruneScan>("scan");
+  auto executor = options.dryRun ? repo->SharedWork("prune") : repo->ExclusiveWork("prune");
+  return Async(args, executor, [repo, options, scan](Job& job) {
+    auto handle = repo->OpenWriter(job.cancellable());
+    auto type = options.dryRun ? OSTREE_REPO_LOCK_SHARED : OSTREE_REPO_LOCK_EXCLUSIVE;
+    RepoLockGuard lock(*repo, handle, type, job.cancellable());
+    auto graph = std::exchange(scan->graph, {});  // goes with this operation, not with the collector
+    return Prune(handle.get(), options, graph, job.cancellable());
+  });
+}
+
+}  // namespace ostree
