@@ -30,6 +30,20 @@ export type { ListRefsOptions, RefInfo, RefPlace, ResolveRevOptions, SetRefOptio
 // trees and files
 
 // commits: writing, transactions
+export type {
+  CommitOptions,
+  CommitProgress,
+  CommitResult,
+  FileEntry,
+  MetadataInput,
+  TreeSource,
+} from './commit.js';
+export {
+  type CommitStats,
+  Transaction,
+  type TransactionCommitOptions,
+  type TransactionOptions,
+} from './transaction.js';
 
 // checkout
 

@@ -89,7 +89,7 @@ function compare(a = '', b = ''): number {
   return a < b ? -1 : a > b ? 1 : 0;
 }
 
-function checkPlace(
+export function checkPlace(
   ref: string,
   options: RefPlace,
 ): { ref: string; remote: string | undefined; collectionId: string | undefined } {
@@ -103,7 +103,7 @@ function checkPlace(
   return { ref, remote, collectionId };
 }
 
-function checkExpected(expected: unknown): asserts expected is Checksum | null | undefined {
+export function checkExpected(expected: unknown): asserts expected is Checksum | null | undefined {
   if (expected !== undefined && expected !== null) checkChecksum(expected, 'options.expected');
 }
 

@@ -3,6 +3,7 @@ import { resolve } from 'node:path';
 import type { OpenedRepo, RepoHandle, RepoInfo } from '../typings/addon.js';
 import { type CallOptions, run } from './call.js';
 import { checkBoolean, checkName, checkOneOf, checkOptions } from './check.js';
+import { commit, type CommitOptions, type CommitResult } from './commit.js';
 import { RepoConfig } from './config.js';
 import { fsck, type FsckOptions, type FsckReport } from './fsck.js';
 import { type CloseOptions, Lifetime } from './lifetime.js';
@@ -11,6 +12,7 @@ import { native } from './native.js';
 import { prune, type PruneOptions, type PruneResult } from './prune.js';
 import * as refs from './refs.js';
 import { Remotes } from './remotes.js';
+import { begin, transaction, type Transaction, type TransactionOptions } from './transaction.js';
 import type { Checksum, Rev } from './types.js';
 
 const MODES = ['archive', 'bare', 'bare-user', 'bare-user-only', 'bare-split-xattrs'] as const;
@@ -228,6 +230,39 @@ export class Repo implements AsyncDisposable {
   // trees and files
 
   // commits: writing, transactions
+
+  /**
+   * Commits a tree, in a transaction of its own. Files are read, hashed and written on all cores; what the
+   * repository has already is not written again. The result is what `ostree commit` makes of the same input.
+   *
+   * File names and link targets must be UTF-8; devices, pipes and sockets are refused, all before anything is
+   * written. A file that changes while it is read is read again; one that does not keep still is FAILED.
+   *
+   * Commits to one branch run one after another. Wraps `ostree_repo_write_commit()`, with the transaction around it.
+   *
+   * @throws {OstreeError} `CONFLICT` when the branch was moved by somebody else, `NOT_FOUND` when a source is not
+   * there, `NO_SPACE` below the repository's `min-free-space`
+   */
+  commit(options: CommitOptions): Promise<CommitResult> {
+    return commit(this.#inner, options);
+  }
+
+  /**
+   * Runs a function with a transaction, which is committed when the function returns, and aborted when it throws.
+   *
+   * @returns what the function returns
+   */
+  transaction<T>(fn: (txn: Transaction) => T | Promise<T>, options: TransactionOptions = {}): Promise<T> {
+    return transaction(this.#inner, fn, options);
+  }
+
+  /**
+   * Begins a transaction: end it with `commitTransaction()` or `abort()`, or hold it with `await using`, which
+   * aborts what was not committed. Wraps `ostree_repo_prepare_transaction()`.
+   */
+  begin(options: TransactionOptions = {}): Promise<Transaction> {
+    return begin(this.#inner, options);
+  }
 
   // checkout
 

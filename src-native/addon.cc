@@ -7,6 +7,7 @@
 #include "core/validate.h"
 #include "core/variant.h"
 #include "core/version.h"
+#include "repo/commit.h"
 #include "repo/config.h"
 #include "repo/fsck.h"
 #include "repo/prune.h"
@@ -17,6 +18,7 @@
 #include "repo/remotes.h"
 #include "repo/repo.h"
 #include "repo/repo_lock.h"
+#include "repo/transaction.h"
 #include "sysroot/config_diff.h"
 #include "sysroot/deploy.h"
 #include "sysroot/init.h"
@@ -76,6 +78,12 @@ static Napi::Object Init(Napi::Env env, Napi::Object exports) {
   // trees and files
 
   // commits: writing, transactions
+  add("commitCreate", ostree::CommitCreate);
+  add("transactionBegin", ostree::TransactionBegin);
+  add("transactionWriteCommit", ostree::TransactionWriteCommit);
+  add("transactionSetRef", ostree::TransactionSetRef);
+  add("transactionCommit", ostree::TransactionCommit);
+  add("transactionAbort", ostree::TransactionAbort);
 
   // checkout
 

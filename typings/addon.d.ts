@@ -10,6 +10,7 @@ export type Call = Handle<'call'>;
 export type RepoHandle = Handle<'repo'>;
 export type PruneScan = Handle<'prune scan'>;
 export type SysrootHandle = Handle<'sysroot'>;
+export type TransactionHandle = Handle<'transaction'>;
 export type LockHandle = Handle<'lock'>;
 
 /** What a failed operation rejects with; lib/errors.ts makes an OstreeError of it. */
@@ -95,6 +96,30 @@ export interface Addon {
   // trees and files
 
   // commits: writing, transactions
+  /** ostree_repo_prepare_transaction, ostree_repo_write_commit, ostree_repo_transaction_set_ref, ostree_repo_commit_transaction */
+  commitCreate(
+    repo: RepoHandle,
+    spec: CommitSpec,
+    metadata: unknown,
+    detached: unknown,
+    call: Call,
+  ): Promise<CommitResult>;
+  /** ostree_repo_prepare_transaction */
+  transactionBegin(repo: RepoHandle, fsync: boolean | undefined, call: Call): Promise<BegunTransaction>;
+  /** ostree_repo_write_commit */
+  transactionWriteCommit(
+    transaction: TransactionHandle,
+    spec: CommitSpec,
+    metadata: unknown,
+    detached: unknown,
+    call: Call,
+  ): Promise<CommitResult>;
+  /** ostree_repo_transaction_set_refspec, ostree_repo_transaction_set_collection_ref */
+  transactionSetRef(transaction: TransactionHandle, target: RefTarget, call: Call): Promise<void>;
+  /** ostree_repo_commit_transaction */
+  transactionCommit(transaction: TransactionHandle, call: Call): Promise<CommitStats>;
+  /** ostree_repo_abort_transaction */
+  transactionAbort(transaction: TransactionHandle, call: Call): Promise<void>;
 
   // checkout
 
@@ -478,4 +503,75 @@ export interface ConfigDiff {
   added: ConfigEntry[];
   removed: ConfigEntry[];
   modified: { path: string; from: ConfigEntry; to: ConfigEntry }[];
+}
+
+// commits: writing, transactions
+export interface CommitSourceSpec {
+  dir?: string | undefined;
+  ref?: string | undefined;
+  subpath?: string | undefined;
+  prefix?: string | undefined;
+}
+export interface CommitSpec {
+  tree: CommitSourceSpec[];
+  branch?: string | undefined;
+  base?: string | undefined;
+  parent?: string | null | undefined;
+  subject?: string | undefined;
+  body?: string | undefined;
+  version?: string | undefined;
+  /** Seconds. */
+  timestamp?: number | undefined;
+  bindRefs?: string[] | undefined;
+  bindings?: boolean | undefined;
+  bootable?: boolean | undefined;
+  uid?: number | undefined;
+  gid?: number | undefined;
+  canonicalPermissions?: boolean | undefined;
+  modeRoExecutables?: boolean | undefined;
+  xattrs?: boolean | undefined;
+  statOverride?: Record<string, { add?: number | undefined; set?: number | undefined }> | undefined;
+  skip?: string[] | undefined;
+  skipGlobs?: string[] | undefined;
+  skipIfUnchanged?: boolean | undefined;
+  concurrency?: number | undefined;
+  fsync?: boolean | undefined;
+}
+/** How far a commit is. */
+export interface CommitProgress {
+  /** `scan`: finding the files; `files`: reading and writing them; `metadata`: their directories; `commit`: the rest. */
+  phase: 'scan' | 'files' | 'metadata' | 'commit';
+  /** Files done. */
+  files: number;
+  /** Files found; final once the phase is no longer `scan`. */
+  totalFiles: number;
+  /** Bytes read from files. */
+  bytes: number;
+}
+/** What writing took. Sizes are bytes. */
+export interface CommitStats {
+  /** Files and symbolic links that were looked at. */
+  contentObjects: number;
+  /** Those that the repository did not have. */
+  contentWritten: number;
+  /** Their size, uncompressed. */
+  bytesWritten: number;
+  /** Directory and commit objects that the repository did not have. */
+  metadataWritten: number;
+  /** Files that did not need to be read. */
+  cacheHits: number;
+}
+export interface CommitResult {
+  checksum: string;
+  /** false: nothing was written, `checksum` is the parent's (`skipIfUnchanged`). */
+  changed: boolean;
+  /** The dirtree of the root. */
+  rootContents: string;
+  /** The dirmeta of the root. */
+  rootMetadata: string;
+  stats: CommitStats;
+}
+export interface BegunTransaction {
+  transaction: TransactionHandle;
+  repo: OpenedRepo;
 }

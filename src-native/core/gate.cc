@@ -2,7 +2,6 @@
 
 #include <sys/stat.h>
 
-#include <map>
 #include <vector>
 
 namespace ostree {
@@ -52,6 +51,15 @@ std::shared_ptr<Gate> Gate::ForDirectory(int fd) {
 
 std::shared_ptr<Executor> Gate::Pass(Kind kind, std::string what, std::shared_ptr<Executor> inner) {
   return std::make_shared<Passage>(shared_from_this(), kind, std::move(what), std::move(inner));
+}
+
+std::shared_ptr<Executor> Gate::Queue(const std::string& name) {
+  std::lock_guard lock(mutex_);
+  std::erase_if(queues_, [](const auto& entry) { return entry.second.expired(); });
+  auto& known = queues_[name];
+  auto queue = known.lock();
+  if (!queue) known = queue = std::make_shared<Strand>();
+  return queue;
 }
 
 bool Gate::MayEnter(Kind kind) const { return !exclusive_ && (kind == Kind::kShared || shared_ == 0); }

@@ -7,6 +7,7 @@
 #pragma once
 
 #include <list>
+#include <map>
 #include <memory>
 #include <mutex>
 #include <string>
@@ -27,6 +28,10 @@ class Gate : public std::enable_shared_from_this<Gate> {
   std::shared_ptr<Executor> Pass(Kind kind, std::string what, std::shared_ptr<Executor> inner);
   // Where what reads, changes and writes back runs, one at a time.
   const std::shared_ptr<Executor>& updates() const { return updates_; }
+  // A queue by name (of a branch, say): what is posted to it runs one at a time, in order.
+  std::shared_ptr<Executor> Queue(const std::string& name);
+  // Held by whoever compares a ref and then moves it. Only threads that may wait ask for it.
+  std::unique_lock<std::mutex> LockRefs() { return std::unique_lock(refs_mutex_); }
 
  private:
   class Passage;
@@ -45,7 +50,9 @@ class Gate : public std::enable_shared_from_this<Gate> {
   Failure InTheWay();
 
   const std::shared_ptr<Executor> updates_ = std::make_shared<Strand>();
+  std::mutex refs_mutex_;
   std::mutex mutex_;
+  std::map<std::string, std::weak_ptr<Strand>> queues_;
   std::list<std::string> inside_;  // what each of them is
   size_t shared_ = 0;
   bool exclusive_ = false;

@@ -32,6 +32,12 @@ struct RefCount<GVariant> {
 };
 
 template <>
+struct RefCount<GVariantDict> {
+  static void Ref(GVariantDict* p) { g_variant_dict_ref(p); }
+  static void Unref(GVariantDict* p) { g_variant_dict_unref(p); }
+};
+
+template <>
 struct RefCount<GBytes> {
   static void Ref(GBytes* p) { g_bytes_ref(p); }
   static void Unref(GBytes* p) { g_bytes_unref(p); }

@@ -68,10 +68,11 @@ struct EngineStats {
   uint64_t bytes_written = 0;
   uint64_t metadata_written = 0;
   uint64_t cache_hits = 0;
+  uint64_t bytes_read = 0;
 };
 
 // A written tree: the checksums of its root's dirtree and dirmeta.
-struct CommittedTree {
+struct WrittenTree {
   Checksum contents, metadata;
   EngineStats stats;
 };

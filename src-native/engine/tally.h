@@ -34,7 +34,8 @@ class Tally {
             .content_written = content_written,
             .bytes_written = bytes_written,
             .metadata_written = metadata_written,
-            .cache_hits = 0};
+            .cache_hits = 0,
+            .bytes_read = bytes_};
   }
 
  private:

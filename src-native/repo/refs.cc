@@ -1,6 +1,7 @@
 #include "refs.h"
 
 #include "collection_refs.h"
+#include "ref_update.h"
 #include "repo.h"
 #include "rev.h"
 
@@ -34,25 +35,6 @@ struct ListRefsOptions {
   }
 };
 
-// Where a ref lives, and what it is expected to name.
-struct RefTarget {
-  std::string ref;
-  std::optional<std::string> remote, collectionId;
-  Nullable<std::string> checksum;                 // null deletes
-  std::optional<Nullable<std::string>> expected;  // null: expected not to be there
-  bool mustExist = false, commitMustExist = false;
-
-  void Fields(auto&& field) {
-    field("ref", ref);
-    field("remote", remote);
-    field("collectionId", collectionId);
-    field("checksum", checksum);
-    field("expected", expected);
-    field("mustExist", mustExist);
-    field("commitMustExist", commitMustExist);
-  }
-};
-
 using RefTable = std::map<std::string, std::string>;  // refspec to checksum, or to an alias's target
 
 RefTable ListRefs(OstreeRepo* repo, const ListRefsOptions& options, int flags, GCancellable* cancellable) {
@@ -76,24 +58,6 @@ RefInfo ParseRefspec(const std::string& refspec, const std::string& checksum) {
   RefInfo info{ref.get(), {}, {}, checksum, {}};
   if (remote) info.remote = remote.get();
   return info;
-}
-
-// What the ref names now; empty when it is not there.
-Nullable<std::string> CurrentTarget(OstreeRepo* repo, const RefTarget& target, GCancellable* cancellable) {
-  Owned<char> checksum;
-  if (target.collectionId) {
-    OstreeCollectionRef ref = {const_cast<char*>(target.collectionId->c_str()),
-                               const_cast<char*>(target.ref.c_str())};
-    Try(ostree_repo_resolve_collection_ref, repo, &ref, TRUE, OSTREE_REPO_RESOLVE_REV_EXT_LOCAL_ONLY,
-        Out(checksum), cancellable);
-  } else {
-    auto refspec = target.remote ? *target.remote + ":" + target.ref : target.ref;
-    // TRUE for allow_noent is safe here: a ref's name cannot hold a ^.
-    Try(ostree_repo_resolve_rev_ext, repo, refspec.c_str(), TRUE, OSTREE_REPO_RESOLVE_REV_EXT_LOCAL_ONLY,
-        Out(checksum));
-  }
-  if (!checksum) return {};
-  return std::string(checksum.get());
 }
 
 // ostree_repo_list_refs_ext
@@ -151,26 +115,12 @@ Napi::Value RefList(const Napi::CallbackInfo& info) {
 Napi::Value RefSet(const Napi::CallbackInfo& info) {
   Args args(info);
   auto repo = args.Handle<Repo>("repo");
-  auto target = args.Next<RefTarget>("target");
-  return Async(args, repo->UpdateWork(), [repo, target](Job& job) {
+  auto update = args.Next<RefUpdate>("target");
+  return Async(args, repo->UpdateWork(), [repo, update](Job& job) {
     auto handle = repo->OpenWriter(job.cancellable());
-    auto current = CurrentTarget(handle.get(), target, job.cancellable());
-    if (target.expected && *target.expected != current)
-      throw RefConflict(target.ref, *target.expected, current);
-    if (target.mustExist && !current) throw RefNotFound(target.ref);
-    auto* checksum = target.checksum ? target.checksum->c_str() : nullptr;
-    if (target.commitMustExist) {
-      Shared<GVariant> commit;
-      Try(ostree_repo_load_variant, handle.get(), OSTREE_OBJECT_TYPE_COMMIT, checksum, Out(commit));
-    }
-    if (target.collectionId) {
-      OstreeCollectionRef ref = {const_cast<char*>(target.collectionId->c_str()),
-                                 const_cast<char*>(target.ref.c_str())};
-      Try(ostree_repo_set_collection_ref_immediate, handle.get(), &ref, checksum, job.cancellable());
-    } else {
-      Try(ostree_repo_set_ref_immediate, handle.get(), target.remote ? target.remote->c_str() : nullptr,
-          target.ref.c_str(), checksum, job.cancellable());
-    }
+    auto refs = repo->gate()->LockRefs();
+    CheckUpdate(handle.get(), update, job.cancellable());
+    SetRefNow(handle.get(), update, job.cancellable());
   });
 }
 

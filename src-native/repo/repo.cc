@@ -43,6 +43,25 @@ Shared<OstreeRepo> Prepare(Shared<OstreeRepo> repo, const RepoSpec& spec, GCance
   return repo;
 }
 
+// Exclusive work inside a transaction: it would wait for its own transaction, or
+// delete what that has found to be there already.
+class OwnTransaction final : public Executor {
+ public:
+  explicit OwnTransaction(std::string what) : what_(std::move(what)) {}
+
+  void Post(std::shared_ptr<Operation> operation) override {
+    operation->set_waiting([what = what_] {
+      return Failure("LOCKED", what +
+                                   " needs the repository for itself, but this is the repository of a "
+                                   "transaction; do it once that has ended");
+    });
+    operation->GiveUp();
+  }
+
+ private:
+  const std::string what_;
+};
+
 }  // namespace
 
 Repo::Repo(RepoSpec spec, GCancellable* cancellable, Opener opener)
@@ -50,8 +69,12 @@ Repo::Repo(RepoSpec spec, GCancellable* cancellable, Opener opener)
   gate_ = Gate::ForDirectory(ostree_repo_get_dfd(reader_.get()));
 }
 
-Repo::Repo(const Repo& parent, Shared<OstreeRepo> handle, std::shared_ptr<Executor> strand)
-    : spec_(parent.spec_), strand_(std::move(strand)), reader_(std::move(handle)), gate_(parent.gate_) {}
+Repo::Repo(const Repo& parent, Shared<OstreeRepo> handle, std::shared_ptr<Executor> strand, Holds holds)
+    : spec_(parent.spec_),
+      strand_(std::move(strand)),
+      in_transaction_(holds == Holds::kTransaction),
+      reader_(std::move(handle)),
+      gate_(parent.gate_) {}
 
 Shared<OstreeRepo> Repo::reader() const {
   std::lock_guard lock(mutex_);
@@ -94,7 +117,13 @@ std::shared_ptr<Executor> Repo::SharedWork(const std::string& what) const {
 }
 
 std::shared_ptr<Executor> Repo::ExclusiveWork(const std::string& what) const {
+  if (in_transaction_) return std::make_shared<OwnTransaction>(what);
   return strand_ ? strand_ : gate_->Pass(Gate::Kind::kExclusive, what, OwnThread());
+}
+
+std::shared_ptr<Executor> Repo::BranchWork(const std::string& branch) const {
+  if (strand_ || branch.empty()) return SharedWork("a commit");
+  return gate_->Pass(Gate::Kind::kShared, "a commit", gate_->Queue(branch));
 }
 
 std::shared_ptr<Executor> Repo::UpdateWork() const {

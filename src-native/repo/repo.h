@@ -51,11 +51,15 @@ class Repo {
   Repo(RepoSpec spec, GCancellable* cancellable, Opener opener = nullptr);
   // A view through one handle that already holds a lock or a transaction: all its
   // work runs on that handle, one operation at a time, past the gate.
-  Repo(const Repo& parent, Shared<OstreeRepo> handle, std::shared_ptr<Executor> strand);
+  enum class Holds { kLock, kTransaction };
+  Repo(const Repo& parent, Shared<OstreeRepo> handle, std::shared_ptr<Executor> strand,
+       Holds holds = Holds::kLock);
 
   const RepoSpec& spec() const { return spec_; }
   const std::shared_ptr<Gate>& gate() const { return gate_; }
   bool is_view() const { return strand_ != nullptr; }
+  // What begins a transaction itself, or ends one when it fails, must refuse to run on such a view.
+  bool in_transaction() const { return in_transaction_; }
 
   // The handle for reading. It never has a transaction, so reads may run side by side.
   Shared<OstreeRepo> reader() const;
@@ -69,6 +73,8 @@ class Repo {
   std::shared_ptr<Executor> ReadWork() const;                              // short reads
   std::shared_ptr<Executor> SharedWork(const std::string& what) const;     // long work that others may do too
   std::shared_ptr<Executor> ExclusiveWork(const std::string& what) const;  // alone in this process
+  // Commits to one branch, one after another; to none ("") side by side.
+  std::shared_ptr<Executor> BranchWork(const std::string& branch) const;
   // Read-modify-write (config, remotes, refs, detached metadata): a queue, for two handles lose updates.
   std::shared_ptr<Executor> UpdateWork() const;
   // Waits for a server, and for nobody here: cancelled, it ends at once for JS while its request goes on.
@@ -78,6 +84,7 @@ class Repo {
   const RepoSpec spec_;
   const Opener opener_;
   const std::shared_ptr<Executor> strand_;  // of a view
+  const bool in_transaction_ = false;
   mutable std::mutex mutex_;
   Shared<OstreeRepo> reader_;
   std::shared_ptr<Gate> gate_;

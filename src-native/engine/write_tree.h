@@ -10,7 +10,7 @@ namespace ostree {
 // Before it returns, every object of the tree is in the transaction. When it
 // throws, some may be; whoever began the transaction aborts it. `report` is
 // called on any thread, never on two at once.
-CommittedTree CommitTree(const CommitPlan& plan, OstreeRepo* repo, GCancellable* cancellable,
-                         const ReportProgress& report = {});
+WrittenTree WriteTree(const CommitPlan& plan, OstreeRepo* repo, GCancellable* cancellable,
+                      const ReportProgress& report = {});
 
 }  // namespace ostree

@@ -1,4 +1,4 @@
-#include "engine/commit_tree.h"
+#include "engine/write_tree.h"
 
 #include <sys/resource.h>
 
@@ -95,7 +95,7 @@ void ForEach(const std::vector<Item>& items, size_t limit, GCancellable* cancell
   group.Wait();
 }
 
-void WriteTrees(Tree& tree, ObjectWriter& writer, size_t limit, GCancellable* cancellable) {
+void WriteDirectories(Tree& tree, ObjectWriter& writer, size_t limit, GCancellable* cancellable) {
   for (const auto& [checksum, object] : tree.new_metadata())
     writer.WriteMetadata(OSTREE_OBJECT_TYPE_DIR_META, checksum, object.get());
 
@@ -118,8 +118,8 @@ void WriteTrees(Tree& tree, ObjectWriter& writer, size_t limit, GCancellable* ca
 
 }  // namespace
 
-CommittedTree CommitTree(const CommitPlan& plan, OstreeRepo* repo, GCancellable* cancellable,
-                         const ReportProgress& report) {
+WrittenTree WriteTree(const CommitPlan& plan, OstreeRepo* repo, GCancellable* cancellable,
+                      const ReportProgress& report) {
   Tally tally(report);
   Rules rules(plan, repo);
   Tree tree(repo);
@@ -141,7 +141,7 @@ CommittedTree CommitTree(const CommitPlan& plan, OstreeRepo* repo, GCancellable*
   });
 
   tally.SetPhase("metadata");
-  WriteTrees(tree, writer, limit, cancellable);
+  WriteDirectories(tree, writer, limit, cancellable);
   return {tree.root().contents, tree.root().metadata, tally.Stats()};
 }
 

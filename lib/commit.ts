@@ -1,0 +1,302 @@
+// Writing commits: the options, checked and put as the addon wants them, and repo.commit().
+import { resolve } from 'node:path';
+import type { Readable } from 'node:stream';
+
+import type { CommitProgress, CommitResult, CommitSourceSpec, CommitSpec } from '../typings/addon.js';
+import type { ProgressOptions } from './call.js';
+import {
+  checkArray,
+  checkBoolean,
+  checkChecksum,
+  checkInteger,
+  checkName,
+  checkObject,
+  checkOptions,
+  checkRef,
+  checkRev,
+  checkString,
+  typeError,
+  valueError,
+} from './check.js';
+import { OstreeError } from './errors.js';
+import { native } from './native.js';
+import type { RepoInner } from './repo.js';
+import type { Checksum, Rev } from './types.js';
+import type { Variant } from './variant.js';
+
+export type { CommitProgress, CommitResult };
+
+/** One file, symbolic link or directory that exists only in memory. */
+export type FileEntry = {
+  path: string;
+  mode?: number;
+  uid?: number;
+  gid?: number;
+  xattrs?: Record<string, Uint8Array>;
+} & (
+  | { type?: 'file'; content: Uint8Array | string | Readable }
+  | { type: 'symlink'; target: string }
+  | { type: 'directory' }
+);
+
+/**
+ * Where a tree, or a part of it, comes from: a directory of this machine (a string is the same as `{ dir }`), or a
+ * commit of the repository, or a directory in it.
+ *
+ * `prefix` is where in the new tree it goes. Parents that no source has are made with mode 0755, owned by root or
+ * by `owner`.
+ *
+ * Tar archives and files in memory are not supported yet: NOT_SUPPORTED.
+ */
+export type TreeSource =
+  | string
+  | ((
+      | { dir: string }
+      | { ref: Rev; subpath?: string | undefined }
+      | { tar: string | Readable | Uint8Array; autocreateParents?: boolean | undefined }
+      | { files: Iterable<FileEntry> | AsyncIterable<FileEntry> }
+    ) & { prefix?: string | undefined });
+
+/** Metadata to write: plain values, or a {@link Variant} where the exact type matters. */
+export type MetadataInput = Record<string, unknown> | Variant;
+
+export interface CommitOptions extends ProgressOptions<CommitProgress> {
+  /**
+   * What to commit. A list overlays from left to right: later files win, and so does later metadata of a directory.
+   * A file never replaces a directory, nor the reverse: IS_DIRECTORY, NOT_DIRECTORY.
+   */
+  tree: TreeSource | readonly TreeSource[];
+  /** The branch to move. It moves only if its head is still the parent that the commit was built on, else CONFLICT. */
+  branch?: string | undefined;
+  /** The parent commit, null for none. Unless given: the head of the branch. */
+  parent?: Checksum | null | undefined;
+  /** A commit that the tree starts from, as `ostree commit --base`. No option below changes what comes from it. */
+  base?: Rev | undefined;
+
+  subject?: string | undefined;
+  body?: string | undefined;
+  /** Whole seconds count. Unless given: now, or `$SOURCE_DATE_EPOCH`. */
+  timestamp?: Date | undefined;
+  /** The metadata key `version`, which deployments show. */
+  version?: string | undefined;
+  metadata?: MetadataInput | undefined;
+  /** Metadata beside the commit, which its checksum does not cover. */
+  detachedMetadata?: MetadataInput | undefined;
+  /** Refs, beside the branch, that the commit says it belongs to. */
+  bindRefs?: readonly string[] | undefined;
+  /** false: the commit does not say which refs and collection it belongs to. */
+  bindings?: boolean | undefined;
+  /** Write what marks a bootable tree; it needs exactly one kernel in /usr/lib/modules. */
+  bootable?: boolean | undefined;
+
+  /** The owner of everything, instead of who owns it on disk or in a commit of `tree`. */
+  owner?: { uid?: number | undefined; gid?: number | undefined } | undefined;
+  /** As bare-user-only repositories have it: owned by root, modes within 0755, no extended attributes. */
+  canonicalPermissions?: boolean | undefined;
+  /** Nobody may write to executable files. */
+  modeRoExecutables?: boolean | undefined;
+  /** false: without extended attributes. */
+  xattrs?: boolean | undefined;
+  /**
+   * What to leave out, of every source: paths in the new tree, which begin with `/`, and globs with `*`, `?` and
+   * `**`; one without a leading `/` matches at any depth. A path that no source has is NOT_FOUND.
+   */
+  skip?: readonly (string | { glob: string })[] | ((path: string, stat: unknown) => boolean) | undefined;
+  /**
+   * Permissions to add or to set, by path in the new tree, in every source. A path that no source has is NOT_FOUND.
+   *
+   * `ostree commit --statoverride` forgets what it should add to a directory; here it is added.
+   */
+  statOverride?: Record<string, { add?: number | undefined; set?: number | undefined }> | undefined;
+
+  /** Write no commit when the tree is that of the parent; then `changed` is false. */
+  skipIfUnchanged?: boolean | undefined;
+  /** How many files to work on at a time. Unless given: as the machine has processors. */
+  concurrency?: number | undefined;
+  /** false: do not flush to disk. Unless given: as the repository was opened. */
+  fsync?: boolean | undefined;
+}
+
+/** What a part of the commit path cannot do yet. An option that is not understood is refused, never ignored. */
+const NOT_YET = ['generateSizes', 'composefs', 'selinux', 'consume', 'devinoCache', 'cache', 'sign'] as const;
+
+function notSupported(what: string): OstreeError {
+  return new OstreeError('NOT_SUPPORTED', `${what} is not supported yet by this package`);
+}
+
+function checkSupported(options: object): void {
+  for (const [name, value] of Object.entries(options)) {
+    if ((NOT_YET as readonly string[]).includes(name) && value !== undefined && value !== false)
+      throw notSupported(`options.${name}`);
+  }
+}
+
+function checkTreePath(value: unknown, name: string): asserts value is string {
+  checkName(value, name);
+  if (!value.startsWith('/')) throw valueError(name, `must begin with '/'. Received '${value}'`);
+}
+
+/** A path in the tree that need not begin with a slash. */
+function checkPrefix(value: unknown, name: string): asserts value is string {
+  checkString(value, name);
+  if (value.split('/').some((part) => part === '.' || part === '..'))
+    throw valueError(name, `must not contain '.' or '..'. Received '${value}'`);
+}
+
+/** Absolute, with the slash at the end, which makes the kernel follow a symbolic link, kept. */
+function absolute(path: string): string {
+  return resolve(path) + (/[^/]\/$/.test(path) ? '/' : '');
+}
+
+function source(value: unknown, name: string): CommitSourceSpec {
+  if (typeof value === 'string') {
+    checkName(value, name);
+    return { dir: absolute(value) };
+  }
+  if (typeof value !== 'object' || value === null || Array.isArray(value))
+    throw typeError(name, "a path, or an object with one of 'dir', 'ref', 'tar' and 'files'", value);
+  const kinds = ['dir', 'ref', 'tar', 'files'].filter((kind) => kind in value);
+  if (kinds.length !== 1) throw valueError(name, "must have one of 'dir', 'ref', 'tar' and 'files'");
+  const { dir, ref, subpath, prefix } = value as Record<string, unknown>;
+  if (prefix !== undefined) checkPrefix(prefix, `${name}.prefix`);
+  switch (kinds[0]) {
+    case 'dir':
+      checkName(dir, `${name}.dir`);
+      return { dir: absolute(dir), prefix };
+    case 'ref':
+      checkRev(ref, `${name}.ref`);
+      if (subpath !== undefined) checkPrefix(subpath, `${name}.subpath`);
+      return { ref, subpath, prefix };
+    default:
+      throw notSupported(`${name}.${kinds[0]}`);
+  }
+}
+
+function sources(tree: unknown): CommitSourceSpec[] {
+  if (tree === undefined) throw typeError('options.tree', 'a path, a source or an array of them', tree);
+  if (!Array.isArray(tree)) return [source(tree, 'options.tree')];
+  return tree.map((value, i) => source(value, `options.tree[${i}]`));
+}
+
+function skips(value: unknown): { skip: string[]; skipGlobs: string[] } {
+  const result = { skip: [] as string[], skipGlobs: [] as string[] };
+  if (value === undefined) return result;
+  if (typeof value === 'function') throw notSupported('options.skip as a function');
+  checkArray(value, 'options.skip');
+  for (const [i, entry] of value.entries()) {
+    const name = `options.skip[${i}]`;
+    if (typeof entry === 'string') {
+      checkTreePath(entry, name);
+      result.skip.push(entry);
+      continue;
+    }
+    checkObject(entry, name);
+    checkName(entry['glob'], `${name}.glob`);
+    if (/[[\]{}\\]/.test(entry['glob']))
+      throw valueError(`${name}.glob`, `knows only '*', '?' and '**'. Received '${entry['glob']}'`);
+    result.skipGlobs.push(entry['glob']);
+  }
+  return result;
+}
+
+const MODE_BITS = 0o7777;
+
+function statOverrides(value: unknown): CommitSpec['statOverride'] {
+  if (value === undefined) return {};
+  checkObject(value, 'options.statOverride');
+  const result: NonNullable<CommitSpec['statOverride']> = {};
+  for (const [path, change] of Object.entries(value)) {
+    const name = `options.statOverride['${path}']`;
+    checkTreePath(path, name);
+    checkObject(change, name);
+    const { add, set } = change;
+    if ((add === undefined) === (set === undefined))
+      throw valueError(name, "must have one of 'add' and 'set'");
+    if (add !== undefined) checkInteger(add, `${name}.add`, 0, MODE_BITS);
+    if (set !== undefined) checkInteger(set, `${name}.set`, 0, MODE_BITS);
+    result[path] = { add, set };
+  }
+  return result;
+}
+
+const MAX_ID = 2 ** 32 - 2; // the last is "no change" to chown()
+
+function owners({ owner, canonicalPermissions }: CommitOptions): { uid?: number; gid?: number } {
+  const result: { uid?: number; gid?: number } = {};
+  if (owner === undefined) return result;
+  checkObject(owner, 'options.owner');
+  for (const id of ['uid', 'gid'] as const) {
+    const value = owner[id];
+    if (value === undefined) continue;
+    checkInteger(value, `options.owner.${id}`, 0, MAX_ID);
+    if (canonicalPermissions && value !== 0)
+      throw valueError(`options.owner.${id}`, 'must be 0 together with canonicalPermissions');
+    result[id] = value;
+  }
+  return result;
+}
+
+function seconds(timestamp: unknown): number | undefined {
+  if (timestamp === undefined) return undefined;
+  if (!(timestamp instanceof Date)) throw typeError('options.timestamp', 'a Date', timestamp);
+  const result = Math.floor(timestamp.getTime() / 1000);
+  if (!(result >= 0)) throw valueError('options.timestamp', 'must be a valid date from 1970 on');
+  return result;
+}
+
+const FLAGS = [
+  'bindings',
+  'bootable',
+  'canonicalPermissions',
+  'modeRoExecutables',
+  'xattrs',
+  'skipIfUnchanged',
+  'fsync',
+] as const;
+
+/** Checks the meaning of the options, and puts them as the addon wants them. */
+export function commitSpec(options: CommitOptions): CommitSpec {
+  checkOptions(options);
+  checkSupported(options);
+  const { branch, parent, base, subject, body, version, bindRefs, concurrency } = options;
+  if (branch !== undefined) checkRef(branch, 'options.branch');
+  if (parent !== undefined && parent !== null) checkChecksum(parent, 'options.parent');
+  if (base !== undefined) checkRev(base, 'options.base');
+  for (const [name, text] of Object.entries({ subject, body, version }))
+    if (text !== undefined) checkString(text, `options.${name}`);
+  if (bindRefs !== undefined) {
+    checkArray(bindRefs, 'options.bindRefs');
+    for (const [i, ref] of bindRefs.entries()) checkRef(ref, `options.bindRefs[${i}]`);
+  }
+  if (concurrency !== undefined) checkInteger(concurrency, 'options.concurrency', 1, 1024);
+  for (const flag of FLAGS) if (options[flag] !== undefined) checkBoolean(options[flag], `options.${flag}`);
+  checkMetadata(options.metadata, 'options.metadata');
+  checkMetadata(options.detachedMetadata, 'options.detachedMetadata');
+  return {
+    ...Object.fromEntries(FLAGS.map((flag) => [flag, options[flag]])),
+    ...owners(options),
+    ...skips(options.skip),
+    tree: sources(options.tree),
+    statOverride: statOverrides(options.statOverride),
+    timestamp: seconds(options.timestamp),
+    bindRefs: bindRefs ? [...bindRefs] : undefined,
+    branch,
+    parent,
+    base,
+    subject,
+    body,
+    version,
+    concurrency,
+  };
+}
+
+function checkMetadata(value: unknown, name: string): void {
+  if (value !== undefined) checkObject(value, name);
+}
+
+export async function commit(repo: RepoInner, options: CommitOptions): Promise<CommitResult> {
+  const spec = commitSpec(options);
+  return await repo.lifetime.run(options, (call) =>
+    native().commitCreate(repo.native, spec, options.metadata, options.detachedMetadata, call),
+  );
+}

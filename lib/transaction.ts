@@ -1,0 +1,200 @@
+// Transactions that last over several calls.
+import type { CommitResult, CommitStats, TransactionHandle } from '../typings/addon.js';
+import { type CallOptions, run } from './call.js';
+import { checkBoolean, checkChecksum, checkFunction, checkOptions, valueError } from './check.js';
+import { type CommitOptions, commitSpec } from './commit.js';
+import { whileHolding } from './holding.js';
+import { Lifetime } from './lifetime.js';
+import { native } from './native.js';
+import {
+  checkExpected,
+  checkPlace,
+  type RefPlace,
+  type ResolveRevOptions,
+  type SetRefOptions,
+} from './refs.js';
+import { Repo, type RepoInner } from './repo.js';
+import type { Checksum, Rev } from './types.js';
+
+export type { CommitStats };
+
+export interface TransactionOptions extends CallOptions {
+  /** false: do not flush to disk at the end. Unless given: as the repository was opened. */
+  fsync?: boolean | undefined;
+}
+
+/** As for {@link Repo.commit}, but without what belongs to the transaction as a whole. */
+export type TransactionCommitOptions = Omit<CommitOptions, 'branch' | 'fsync'>;
+
+const NO_STATS: CommitStats = {
+  contentObjects: 0,
+  contentWritten: 0,
+  bytesWritten: 0,
+  metadataWritten: 0,
+  cacheHits: 0,
+};
+
+/**
+ * Several writes that become visible together: objects at the end of the transaction, and refs only then.
+ *
+ * A transaction is a queue: its calls run one at a time, in order. Once it was committed or aborted they are CLOSED.
+ */
+export class Transaction implements AsyncDisposable {
+  /** The repository as the transaction sees it, with its own objects. Closed together with it. */
+  readonly repo: Repo;
+  readonly #native: TransactionHandle;
+  readonly #lifetime: Lifetime;
+  readonly #forget: () => void;
+  #stats = NO_STATS;
+
+  /** @internal Use {@link Repo.begin} or {@link Repo.transaction}. */
+  constructor(transaction: TransactionHandle, view: Repo, owner: RepoInner) {
+    this.repo = view;
+    this.#native = transaction;
+    this.#lifetime = new Lifetime(`The transaction on ${view.path}`);
+    this.#lifetime.watch(this);
+    this.#forget = owner.lifetime.atClose(() => void this.abort());
+  }
+
+  /** What was written so far. */
+  get stats(): CommitStats {
+    return this.#stats;
+  }
+
+  /**
+   * Writes a commit. No ref names it: see {@link Transaction.setRef}. Its parent is null unless given.
+   * Wraps `ostree_repo_write_commit()`; {@link Repo.commit} tells the rest.
+   */
+  async commit(options: TransactionCommitOptions): Promise<CommitResult> {
+    const spec = commitSpec(options);
+    for (const name of ['branch', 'fsync'] as const)
+      if (spec[name] !== undefined)
+        throw valueError(
+          `options.${name}`,
+          'is not for a commit within a transaction: see setRef() and begin()',
+        );
+    const result = await this.#lifetime.run(options, (call) =>
+      native().transactionWriteCommit(this.#native, spec, options.metadata, options.detachedMetadata, call),
+    );
+    this.#stats = sum(this.#stats, result.stats);
+    return result;
+  }
+
+  /**
+   * Makes a ref name a commit, or with null nothing, once the transaction is committed. With `expected`, it is
+   * compared now and again then; of what has changed meanwhile, {@link Transaction.commitTransaction} says CONFLICT.
+   * Wraps `ostree_repo_transaction_set_refspec()` and `ostree_repo_transaction_set_collection_ref()`.
+   *
+   * @throws {OstreeError} `CONFLICT` when the ref is not what `expected` says
+   */
+  async setRef(ref: string, checksum: Checksum | null, options: SetRefOptions = {}): Promise<void> {
+    const place = checkPlace(ref, options);
+    if (checksum !== null) checkChecksum(checksum, 'checksum');
+    checkExpected(options.expected);
+    const target = { ...place, checksum, expected: options.expected };
+    await this.#lifetime.run(options, (call) => native().transactionSetRef(this.#native, target, call));
+  }
+
+  /** {@link Transaction.setRef} for a ref of a collection. */
+  async setCollectionRef(
+    collectionId: string,
+    ref: string,
+    checksum: Checksum | null,
+    options: Omit<SetRefOptions, keyof RefPlace> & CallOptions = {},
+  ): Promise<void> {
+    await this.setRef(ref, checksum, { ...options, collectionId });
+  }
+
+  /**
+   * Deletes a ref once the transaction is committed.
+   *
+   * @throws {OstreeError} `NOT_FOUND` when it is not there
+   */
+  async deleteRef(ref: string, options: SetRefOptions = {}): Promise<void> {
+    const place = checkPlace(ref, options);
+    checkExpected(options.expected);
+    const target = { ...place, checksum: null, expected: options.expected, mustExist: true };
+    await this.#lifetime.run(options, (call) => native().transactionSetRef(this.#native, target, call));
+  }
+
+  /** As {@link Repo.resolveRev}. The refs set in this transaction are not there yet. */
+  async resolveRev(rev: Rev, options: ResolveRevOptions = {}): Promise<Checksum> {
+    return await this.repo.resolveRev(rev, options);
+  }
+
+  /**
+   * Ends the transaction: all its objects and refs are there. When it rejects, it was aborted, and no ref has moved.
+   * It can be cancelled only until the objects begin to move. Wraps `ostree_repo_commit_transaction()`.
+   *
+   * @throws {OstreeError} `CONFLICT` when a ref is no longer what was expected of it
+   */
+  async commitTransaction(options: CallOptions = {}): Promise<CommitStats> {
+    checkOptions(options);
+    this.#lifetime.check();
+    let failed: { error: unknown } | undefined;
+    await this.#end(async () => {
+      try {
+        this.#stats = await run(options, (call) => native().transactionCommit(this.#native, call));
+      } catch (error) {
+        failed = { error }; // this caller's, not that of whoever disposes of the transaction
+      }
+    });
+    if (failed) throw failed.error;
+    return this.#stats;
+  }
+
+  /** Ends the transaction without effect, after what still runs. Idempotent. Wraps `ostree_repo_abort_transaction()`. */
+  async abort(): Promise<void> {
+    await this.#end(() => Promise.resolve());
+  }
+
+  [Symbol.asyncDispose](): Promise<void> {
+    return this.abort();
+  }
+
+  async #end(finish: () => Promise<void>): Promise<void> {
+    await this.#lifetime.close({}, async () => {
+      this.#forget();
+      await this.repo.close();
+      await finish();
+      // Of a transaction that has ended, it does nothing.
+      await run({}, (call) => native().transactionAbort(this.#native, call));
+    });
+  }
+}
+
+function sum(a: CommitStats, b: CommitStats): CommitStats {
+  return {
+    contentObjects: a.contentObjects + b.contentObjects,
+    contentWritten: a.contentWritten + b.contentWritten,
+    bytesWritten: a.bytesWritten + b.bytesWritten,
+    metadataWritten: a.metadataWritten + b.metadataWritten,
+    cacheHits: a.cacheHits + b.cacheHits,
+  };
+}
+
+export async function begin(repo: RepoInner, options: TransactionOptions): Promise<Transaction> {
+  checkOptions(options);
+  const { fsync } = options;
+  if (fsync !== undefined) checkBoolean(fsync, 'options.fsync');
+  const begun = await repo.lifetime.run(options, (call) =>
+    native().transactionBegin(repo.native, fsync, call),
+  );
+  return new Transaction(begun.transaction, new Repo(begun.repo), repo);
+}
+
+export async function transaction<T>(
+  repo: RepoInner,
+  body: (txn: Transaction) => T | Promise<T>,
+  options: TransactionOptions,
+): Promise<T> {
+  checkFunction(body, 'fn');
+  const txn = await begin(repo, options);
+  try {
+    const result = await whileHolding(repo, 'a transaction', () => body(txn));
+    await txn.commitTransaction(options);
+    return result;
+  } finally {
+    await txn.abort();
+  }
+}

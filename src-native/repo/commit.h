@@ -1,0 +1,123 @@
+// Writing commits.
+#pragma once
+
+#include <map>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "core/async.h"
+#include "engine/plan.h"
+
+namespace ostree {
+
+// Where a part of the tree comes from: a directory, or a commit.
+struct CommitSourceSpec {
+  std::optional<std::string> dir, ref, subpath;
+  std::string prefix;
+
+  void Fields(auto&& field) {
+    field("dir", dir);
+    field("ref", ref);
+    field("subpath", subpath);
+    field("prefix", prefix);
+  }
+};
+
+struct StatOverrideSpec {
+  std::optional<uint32_t> add, set;  // one of them
+
+  void Fields(auto&& field) {
+    field("add", add);
+    field("set", set);
+  }
+};
+
+struct CommitSpec {
+  std::vector<CommitSourceSpec> tree;
+  std::optional<std::string> branch, base;
+  std::optional<Nullable<std::string>> parent;  // not given: the branch's head
+  std::string subject, body;
+  std::optional<std::string> version;
+  std::optional<int64_t> timestamp;  // seconds; not given: now, or SOURCE_DATE_EPOCH
+  std::vector<std::string> bindRefs;
+  bool bindings = true, bootable = false;
+  std::optional<uint32_t> uid, gid;
+  bool canonicalPermissions = false, modeRoExecutables = false, xattrs = true;
+  std::map<std::string, StatOverrideSpec> statOverride;
+  std::vector<std::string> skip, skipGlobs;
+  bool skipIfUnchanged = false;
+  uint32_t concurrency = 0;
+  std::optional<bool> fsync;
+
+  void Fields(auto&& field) {
+    field("tree", tree);
+    field("branch", branch);
+    field("base", base);
+    field("parent", parent);
+    field("subject", subject);
+    field("body", body);
+    field("version", version);
+    field("timestamp", timestamp);
+    field("bindRefs", bindRefs);
+    field("bindings", bindings);
+    field("bootable", bootable);
+    field("uid", uid);
+    field("gid", gid);
+    field("canonicalPermissions", canonicalPermissions);
+    field("modeRoExecutables", modeRoExecutables);
+    field("xattrs", xattrs);
+    field("statOverride", statOverride);
+    field("skip", skip);
+    field("skipGlobs", skipGlobs);
+    field("skipIfUnchanged", skipIfUnchanged);
+    field("concurrency", concurrency);
+    field("fsync", fsync);
+  }
+};
+
+// What a commit says besides its tree; either may be null.
+struct CommitMetadata {
+  Shared<GVariant> metadata;  // a{sv}
+  Shared<GVariant> detached;  // a{sv}
+};
+
+struct CommitStats {
+  uint64_t contentObjects = 0, contentWritten = 0, bytesWritten = 0, metadataWritten = 0, cacheHits = 0;
+
+  void Fields(auto&& field) {
+    field("contentObjects", contentObjects);
+    field("contentWritten", contentWritten);
+    field("bytesWritten", bytesWritten);
+    field("metadataWritten", metadataWritten);
+    field("cacheHits", cacheHits);
+  }
+  void Add(const CommitStats& more);
+};
+
+struct CommitResult {
+  std::string checksum;
+  bool changed = true;
+  std::string rootContents, rootMetadata;
+  CommitStats stats;
+
+  void Fields(auto&& field) {
+    field("checksum", checksum);
+    field("changed", changed);
+    field("rootContents", rootContents);
+    field("rootMetadata", rootMetadata);
+    field("stats", stats);
+  }
+};
+
+// Writes the tree, the commit and what belongs to it into the handle's open
+// transaction; no ref. `parent` is settled by the caller.
+CommitResult WriteCommit(OstreeRepo* handle, const CommitSpec& spec, const Nullable<std::string>& parent,
+                         const CommitMetadata& metadata, Job& job);
+
+// The metadata arguments that follow a CommitSpec.
+CommitMetadata NextCommitMetadata(Args& args);
+
+Napi::Value CommitCreate(const Napi::CallbackInfo& info);
+
+}  // namespace ostree

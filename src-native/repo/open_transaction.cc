@@ -1,0 +1,55 @@
+#include "open_transaction.h"
+
+#include "repo_lock.h"
+
+namespace ostree {
+
+// ostree_repo_prepare_transaction
+OpenTransaction::OpenTransaction(const Repo& repo, std::optional<bool> fsync, GCancellable* cancellable)
+    : gate_(repo.gate()),
+      handle_(repo.OpenWriter(cancellable)),
+      disabled_fsync_(ostree_repo_get_disable_fsync(handle())) {
+  Try(ostree_repo_is_writable, handle());
+  if (repo.in_transaction())
+    throw Failure("LOCKED",
+                  "This repository is that of a transaction, and libostree allows one a handle; use "
+                  "the transaction itself");
+  WaitForRepoLock(repo, handle(), OSTREE_REPO_LOCK_SHARED, cancellable);
+  if (fsync) ostree_repo_set_disable_fsync(handle(), !*fsync);
+  try {
+    Try(ostree_repo_prepare_transaction, handle(), nullptr, cancellable);
+  } catch (const Failure&) {
+    Abort();
+    throw;
+  }
+}
+
+OpenTransaction::~OpenTransaction() { Abort(); }
+
+// ostree_repo_commit_transaction
+void OpenTransaction::Commit(const std::vector<RefUpdate>& refs, GCancellable* cancellable) {
+  try {
+    auto lock = gate_->LockRefs();
+    for (const auto& update : refs) CheckUpdate(handle(), update, cancellable);
+    ThrowIfCancelled(cancellable);
+    for (const auto& update : refs) SetRefInTransaction(handle(), update);
+    Try(ostree_repo_commit_transaction, handle(), nullptr, nullptr);
+  } catch (const Failure&) {
+    Abort();
+    throw;
+  }
+  Abort();  // what is left to do is the same
+}
+
+// ostree_repo_abort_transaction: of a transaction that has ended, it does nothing.
+void OpenTransaction::Abort() noexcept {
+  if (!std::exchange(open_, false)) return;
+  try {
+    Try(ostree_repo_abort_transaction, handle(), nullptr);
+  } catch (const Failure&) {
+    // Its files stay behind for the next transaction to take over; there is nobody to tell.
+  }
+  ostree_repo_set_disable_fsync(handle(), disabled_fsync_);
+}
+
+}  // namespace ostree

@@ -1,0 +1,105 @@
+#include "transaction.h"
+
+#include "commit.h"
+#include "open_transaction.h"
+
+namespace ostree {
+namespace {
+
+// A transaction that JS holds. All work on it runs on its strand, one operation
+// at a time, so nothing of it needs a lock. Dropped unfinished, it aborts.
+struct Transaction {
+  static constexpr napi_type_tag kTag = {0x71c9e05b8d2f4a36, 0xa58d0f3c94e7b162};
+  static constexpr const char* kName = "transaction";
+  static constexpr bool kDropOnJsThread = false;
+
+  Transaction(const Repo& repo, std::optional<bool> fsync, Job& job)
+      : ticket(job.ticket()), open(repo, fsync, job.cancellable()) {}
+
+  // What each operation begins with: JS refuses calls after the end, but is not trusted to.
+  OstreeRepo* handle() const {
+    if (open.is_open()) return open.handle();
+    throw Failure("CLOSED", "The transaction has ended");
+  }
+
+  std::shared_ptr<void> ticket;  // our place at the gate
+  OpenTransaction open;
+  std::vector<RefUpdate> refs;
+  CommitStats stats;
+  const std::shared_ptr<Strand> strand = std::make_shared<Strand>();
+};
+
+struct BegunTransaction {
+  std::shared_ptr<Transaction> transaction;
+  OpenedRepo repo;
+
+  void Fields(auto&& field) {
+    field("transaction", transaction);
+    field("repo", repo);
+  }
+};
+
+}  // namespace
+
+// ostree_repo_prepare_transaction
+Napi::Value TransactionBegin(const Napi::CallbackInfo& info) {
+  Args args(info);
+  auto repo = args.Handle<Repo>("repo");
+  auto fsync = args.Next<std::optional<bool>>("fsync");
+  return Async(args, repo->SharedWork("a transaction"), [repo, fsync](Job& job) {
+    auto transaction = std::make_shared<Transaction>(*repo, fsync, job);
+    auto view = std::make_shared<Repo>(*repo, transaction->open.shared_handle(), transaction->strand,
+                                       Repo::Holds::kTransaction);
+    return BegunTransaction{transaction, {view, view->Info()}};
+  });
+}
+
+// ostree_repo_write_commit
+Napi::Value TransactionWriteCommit(const Napi::CallbackInfo& info) {
+  Args args(info);
+  auto transaction = args.Handle<Transaction>("transaction");
+  auto spec = args.Next<CommitSpec>("spec");
+  auto metadata = NextCommitMetadata(args);
+  return Async(args, transaction->strand, [transaction, spec, metadata](Job& job) {
+    auto parent = spec.parent.value_or(Nullable<std::string>());
+    auto result = WriteCommit(transaction->handle(), spec, parent, metadata, job);
+    transaction->stats.Add(result.stats);
+    return result;
+  });
+}
+
+// ostree_repo_transaction_set_refspec, ostree_repo_transaction_set_collection_ref: at the end, and checked
+// then again
+Napi::Value TransactionSetRef(const Napi::CallbackInfo& info) {
+  Args args(info);
+  auto transaction = args.Handle<Transaction>("transaction");
+  auto update = args.Next<RefUpdate>("target");
+  return Async(args, transaction->strand, [transaction, update](Job& job) {
+    CheckUpdate(transaction->handle(), update, job.cancellable());
+    transaction->refs.push_back(update);
+  });
+}
+
+// ostree_repo_commit_transaction
+Napi::Value TransactionCommit(const Napi::CallbackInfo& info) {
+  Args args(info);
+  auto transaction = args.Handle<Transaction>("transaction");
+  return Async(args, transaction->strand, [transaction](Job& job) {
+    transaction->handle();
+    auto place = std::exchange(transaction->ticket, nullptr);  // given up however this ends
+    transaction->open.Commit(transaction->refs, job.cancellable());
+    return transaction->stats;
+  });
+}
+
+// ostree_repo_abort_transaction
+Napi::Value TransactionAbort(const Napi::CallbackInfo& info) {
+  Args args(info);
+  auto transaction = args.Handle<Transaction>("transaction");
+  return Async(args, transaction->strand, [transaction](Job&) {
+    transaction->open.Abort();
+    transaction->ticket.reset();
+  });
+}
+
+}  // namespace ostree
