@@ -1,0 +1,95 @@
+// One operation in a process of its own, so that its memory and its event loop
+// are its alone. Prints one JSON document.
+//
+//   operation.js commit|fsck REPO [TREE]
+import { lookup } from 'node:dns/promises';
+import { readFile } from 'node:fs/promises';
+import { type IntervalHistogram, monitorEventLoopDelay } from 'node:perf_hooks';
+import { setTimeout as sleep } from 'node:timers/promises';
+
+import { Repo } from 'ostree';
+
+import type { Loop, Measured } from './measure.js';
+
+const IDLE = 500;
+const POOL_CALLS = 50;
+
+function milliseconds(histogram: IntervalHistogram): Loop {
+  return { p99: histogram.percentile(99) / 1e6, max: histogram.max / 1e6 };
+}
+
+function median(values: number[]): number {
+  const sorted = values.toSorted((a, b) => a - b);
+  return sorted[Math.floor(sorted.length / 2)] ?? NaN;
+}
+
+/** How long a call takes that libuv's pool serves, 50 of them one after another until stopped. */
+async function poolLatency(stop: AbortSignal): Promise<number> {
+  const times: number[] = [];
+  for (let i = 0; i < POOL_CALLS && !stop.aborted; i++) {
+    const started = performance.now();
+    await (i % 2 ? readFile('/etc/hostname') : lookup('localhost'));
+    times.push(performance.now() - started);
+    await sleep(5);
+  }
+  return median(times);
+}
+
+async function peakMemory(): Promise<number> {
+  const status = await readFile('/proc/self/status', 'utf8');
+  return Number(/^VmHWM:\s+(\d+) kB/m.exec(status)?.[1]) * 1024;
+}
+
+async function main(): Promise<void> {
+  const [name, path, tree] = process.argv.slice(2);
+  if (!name || !path) throw new Error('usage: operation.js commit|fsck REPO [TREE]');
+  await using repo = await Repo.open(path, { fsync: false });
+  await repo.resolveRev('none').catch(() => undefined); // loads the addon
+
+  const histogram = monitorEventLoopDelay({ resolution: 1 });
+  histogram.enable();
+  const idlePool = await poolLatency(AbortSignal.timeout(10_000));
+  await sleep(IDLE);
+  histogram.disable();
+  const idle = milliseconds(histogram);
+  const idleMemory = await peakMemory();
+
+  histogram.reset();
+  histogram.enable();
+  const stop = new AbortController();
+  const pool = poolLatency(stop.signal);
+  const cpu = process.cpuUsage();
+  const started = performance.now();
+  let result: Record<string, unknown>;
+  if (name === 'commit' && tree) {
+    const { checksum, rootContents, rootMetadata, stats } = await repo.commit({
+      branch: 'bench',
+      tree,
+      timestamp: new Date(0),
+    });
+    result = { checksum, rootContents, rootMetadata, stats };
+  } else if (name === 'fsck') {
+    const { verdict, objects } = await repo.fsck();
+    result = { verdict, objects };
+  } else {
+    throw new Error(`unknown operation ${name}`);
+  }
+  const wall = performance.now() - started;
+  const { user, system } = process.cpuUsage(cpu);
+  histogram.disable();
+  stop.abort();
+  const measured: Measured = {
+    wall,
+    cpu: (user + system) / 1000,
+    memory: await peakMemory(),
+    idleMemory,
+    loop: milliseconds(histogram),
+    idleLoop: idle,
+    pool: await pool,
+    idlePool,
+    result,
+  };
+  process.stdout.write(JSON.stringify(measured));
+}
+
+await main();
