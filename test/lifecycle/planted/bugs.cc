@@ -30,6 +30,14 @@ Napi::Value Leak(const Napi::CallbackInfo& info) {
   return info.Env().Undefined();
 }
 
+// A call through a pointer that was never set: the crash that Node's own signal handlers would leave without
+// a report.
+Napi::Value WildPointer(const Napi::CallbackInfo& info) {
+  volatile int* wild = reinterpret_cast<int*>(info.Length() + 8);
+  *wild = 1;
+  return info.Env().Undefined();
+}
+
 // Not a bug: looks for leaks now. vitest kills its workers, so they would never come to look at their exit.
 Napi::Value CheckLeaks(const Napi::CallbackInfo& info) {
   return Napi::Boolean::New(info.Env(), __lsan_do_recoverable_leak_check() != 0);
@@ -41,6 +49,7 @@ Napi::Object Init(Napi::Env env, Napi::Object exports) {
   exports.Set("useAfterFree", Napi::Function::New(env, UseAfterFree));
   exports.Set("overflow", Napi::Function::New(env, Overflow));
   exports.Set("leak", Napi::Function::New(env, Leak));
+  exports.Set("wildPointer", Napi::Function::New(env, WildPointer));
   exports.Set("checkLeaks", Napi::Function::New(env, CheckLeaks));
   exports.Set("nothing", Napi::Function::New(env, Nothing));
   return exports;
