@@ -1,16 +1,20 @@
 // Prints what the sanitizer's reports (the files named) say against the addon: every error of memory, and the leaks of
-// memory that the addon itself, or a library it called, allocated. What Node allocates, even when the addon calls it, is
-// Node's to free: it is still in use when vitest's workers are looked at. Exits 1 when there is something.
+// memory that the addon, or a library that nobody but the addon calls, asked for. What Node asks for, even when the addon
+// calls it, is Node's to free: it is still in use when vitest's workers are looked at. Exits 1 when there is something.
 import { readFileSync } from 'node:fs';
 import process from 'node:process';
 
-const addon = /src-native\/|planted\/bugs\.cc|node-addon-api\/|\/ostree\.node\+0x/;
-const node = /\/node\+0x|\bdeps\/(?:uv|v8)\//;
+// malloc and what stands between it and whoever asked for the memory.
+const runtime =
+  /libsanitizer\/|\/lib(?:asan|stdc\+\+|c)\.so|\/usr\/include\/c\+\+\/|sysdeps\/| in operator new/;
+const addon =
+  /src-native\/|planted\/bugs\.cc|node-addon-api\/|\/ostree\.node\+0x|\/lib(?:ostree-1|glib-2\.0|gobject-2\.0|gio-2\.0|archive|gpgme|crypto)\.so/;
 
-/** Whether the addon comes before Node on the way from malloc to main(). */
+/** Whether the addon, or one of its libraries, asked for the memory. */
 function isAddons(leak) {
-  const frame = leak.split('\n').find((line) => addon.test(line) || node.test(line));
-  return frame !== undefined && addon.test(frame);
+  const frames = leak.split('\n').filter((line) => /^ +#\d+ /.test(line));
+  const asked = frames.find((frame) => !runtime.test(frame));
+  return asked !== undefined && addon.test(asked);
 }
 
 for (const file of process.argv.slice(2)) {
