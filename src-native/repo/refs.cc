@@ -1,6 +1,7 @@
 #include "refs.h"
 
 #include "collection_refs.h"
+#include "core/validate.h"
 #include "ref_update.h"
 #include "repo.h"
 #include "rev.h"
@@ -131,6 +132,8 @@ Napi::Value RefSetAlias(const Napi::CallbackInfo& info) {
   auto ref = args.Next<std::string>("ref");
   auto target = args.Next<std::string>("target");
   return Async(args, repo->UpdateWork(), [repo, ref, target](Job& job) {
+    CheckRef(ref, "ref");
+    CheckRef(target, "target");  // libostree asserts that it is relative and not empty
     auto handle = repo->OpenWriter(job.cancellable());
     Try(ostree_repo_set_alias_ref_immediate, handle.get(), nullptr, ref.c_str(), target.c_str(),
         job.cancellable());
