@@ -82,7 +82,6 @@ void JsThread::Settle(Napi::Env env, Operation& operation) {
   auto& half = node.mapped();
   auto outcome = operation.TakeOutcome();
   if (half.thrown) return half.deferred.Reject(half.thrown->Value());
-  if (!operation.done()) outcome.failure = Failure("CANCELLED", "Operation was cancelled");
   if (outcome.failure) return half.deferred.Reject(ToJs(env, *outcome.failure));
   try {
     half.deferred.Resolve(outcome.value(env));

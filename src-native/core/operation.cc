@@ -49,8 +49,18 @@ void Operation::Cancel() {
     set_ticket(nullptr);
     return;
   }
-  if (!abandonable_ || done() || abandoned_.exchange(true)) return;
-  doorbell_->Ring(self);
+  if (abandonable_) Abandon(Cancelled());
+}
+
+void Operation::Abandon(Failure why) {
+  {
+    std::lock_guard lock(mutex_);
+    if (done() || abandoned_) return;
+    why_abandoned_ = std::move(why);
+    abandoned_ = true;
+  }
+  g_cancellable_cancel(cancellable());
+  doorbell_->Ring(shared_from_this());
   OwnThreads::MakeRoom();
 }
 
@@ -97,6 +107,8 @@ MakeJs Operation::TakeProgress() {
 
 Operation::Outcome Operation::TakeOutcome() {
   std::lock_guard lock(mutex_);
+  // What had already taken effect is told; else why it was abandoned counts, not how its work then ended.
+  if (abandoned_ && !outcome_.value) return {nullptr, why_abandoned_};
   return std::exchange(outcome_, {});
 }
 

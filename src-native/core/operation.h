@@ -37,6 +37,9 @@ class Job {
   // What the executor holds for this operation (a place at a gate); work that
   // outlives the operation, as a transaction does, keeps a copy.
   virtual std::shared_ptr<void> ticket() const = 0;
+  // Any thread. Ends the operation for JS at once, with this failure, and cancels
+  // it; its work goes on until it notices.
+  virtual void Abandon(Failure why) = 0;
 };
 
 class Work {
@@ -75,12 +78,13 @@ class Operation final : public Job, public std::enable_shared_from_this<Operatio
   GCancellable* cancellable() const override { return cancellable_.get(); }
   bool wants_progress() const override { return wants_progress_; }
   void Report(MakeJs progress) override;
+  void Abandon(Failure why) override;
   std::shared_ptr<void> ticket() const override;
 
   // JS thread.
   uint64_t id() const { return id_; }
   MakeJs TakeProgress();
-  // Either a value or a failure, once done().
+  // Either a value or a failure, once done() or abandoned().
   struct Outcome {
     MakeJs value;
     std::optional<Failure> failure;
@@ -103,6 +107,7 @@ class Operation final : public Job, public std::enable_shared_from_this<Operatio
   mutable std::mutex mutex_;  // guards what follows
   std::shared_ptr<void> ticket_;
   Outcome outcome_;
+  std::optional<Failure> why_abandoned_;
   MakeJs progress_;
   std::chrono::steady_clock::time_point last_report_{};
 };

@@ -2,8 +2,8 @@
 
 #include <chrono>
 #include <condition_variable>
+#include <map>
 #include <mutex>
-#include <set>
 #include <vector>
 
 #include "operation.h"
@@ -17,7 +17,8 @@ constexpr auto kDeadline = std::chrono::seconds(5);
 struct Registry {
   std::mutex mutex;
   std::condition_variable changed;
-  std::set<std::shared_ptr<Operation>> operations;
+  // Whether somebody already waited for it in vain: nobody else then does.
+  std::map<std::shared_ptr<Operation>, bool> operations;
 };
 
 // Never destroyed: threads may still run while the process exits.
@@ -31,7 +32,7 @@ Registry& TheRegistry() {
 Guard::Guard(std::shared_ptr<Operation> operation) : operation_(std::move(operation)) {
   auto& registry = TheRegistry();
   std::lock_guard lock(registry.mutex);
-  registry.operations.insert(operation_);
+  registry.operations.emplace(operation_, false);
 }
 
 Guard::~Guard() {
@@ -48,7 +49,7 @@ bool StopAll(const Doorbell* environment) {
   std::vector<std::shared_ptr<Operation>> to_cancel;
   {
     std::lock_guard lock(registry.mutex);
-    for (const auto& operation : registry.operations)
+    for (const auto& [operation, waited] : registry.operations)
       if (mine(operation)) to_cancel.push_back(operation);
   }
   // Not under the lock: a cancelled operation may end at once and leave the registry.
@@ -58,17 +59,22 @@ bool StopAll(const Doorbell* environment) {
   auto start = std::chrono::steady_clock::now();
   std::unique_lock lock(registry.mutex);
   for (;;) {
-    bool any = false, urgent = false;
-    for (const auto& operation : registry.operations) {
+    bool any = false, worth_waiting = false, urgent = false;
+    for (const auto& [operation, waited] : registry.operations) {
       if (!mine(operation)) continue;
       any = true;
+      if (waited) continue;
+      worth_waiting = true;
       if (!operation->abandoned()) urgent = true;
     }
     if (!any) return true;
+    if (!worth_waiting) return false;
     auto deadline = start + (urgent ? kDeadline : kAbandonedDeadline);
     if (registry.changed.wait_until(lock, deadline) == std::cv_status::timeout &&
-        std::chrono::steady_clock::now() >= deadline)
-      return false;
+        std::chrono::steady_clock::now() >= deadline) {
+      for (auto& [operation, waited] : registry.operations)
+        if (mine(operation)) waited = true;
+    }
   }
 }
 
