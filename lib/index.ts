@@ -55,6 +55,14 @@ export type { FsckFinding, FsckFindingKind, FsckOptions, FsckProgress, FsckRepor
 export type { Cookie, CookieName, RemoteCookies } from './cookies.js';
 export type { FetchOptions } from './fetch.js';
 export type {
+  CollectionRef,
+  PulledRef,
+  PullLocalOptions,
+  PullOptions,
+  PullProgress,
+  PullResult,
+} from './pull.js';
+export type {
   ConfigSetting,
   RemoteConfig,
   RemoteSettings,

@@ -10,6 +10,7 @@ import { type CloseOptions, Lifetime } from './lifetime.js';
 import { lock, type LockOptions, type RepoLock } from './lock.js';
 import { native } from './native.js';
 import { prune, type PruneOptions, type PruneResult } from './prune.js';
+import * as pull from './pull.js';
 import * as refs from './refs.js';
 import { Remotes } from './remotes.js';
 import { begin, transaction, type Transaction, type TransactionOptions } from './transaction.js';
@@ -294,6 +295,27 @@ export class Repo implements AsyncDisposable {
   }
 
   // remotes, pull
+
+  /**
+   * Pulls commits from a remote. Wraps `ostree_repo_pull_with_options()`.
+   * Aborting ends the call at once; what was fetched stays for the next pull.
+   *
+   * @param remote - the name of a remote, or a file: URL
+   * @throws {OstreeError} `NOT_FOUND`, `HTTP`, `NETWORK`, `TIMED_OUT`, `SIGNATURE`, `CORRUPT`, `DOWNGRADE`, `NO_SPACE`
+   */
+  pull(remote: string, options: pull.PullOptions = {}): Promise<pull.PullResult> {
+    return pull.pull(this.#inner, remote, options);
+  }
+
+  /**
+   * Pulls commits from another repository of this machine, and verifies their checksums.
+   * Wraps `ostree_repo_pull_with_options()`.
+   *
+   * @throws {OstreeError} as {@link Repo.pull}; `PARTIAL` when the source lacks objects of a commit
+   */
+  pullLocal(source: string | Repo, options: pull.PullLocalOptions = {}): Promise<pull.PullResult> {
+    return pull.pullLocal(this.#inner, source, options);
+  }
 
   // summary, signatures
 }

@@ -11,6 +11,7 @@
 #include "repo/config.h"
 #include "repo/fsck.h"
 #include "repo/prune.h"
+#include "repo/pull.h"
 #include "repo/refs.h"
 #include "repo/remote_cookies.h"
 #include "repo/remote_keys.h"
@@ -106,6 +107,7 @@ static Napi::Object Init(Napi::Env env, Napi::Object exports) {
   add("remoteCookieList", ostree::RemoteCookieList);
   add("remoteCookieAdd", ostree::RemoteCookieAdd);
   add("remoteCookieRemove", ostree::RemoteCookieRemove);
+  add("pull", ostree::Pull);
 
   // summary, signatures
 

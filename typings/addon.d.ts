@@ -170,6 +170,8 @@ export interface Addon {
   remoteCookieList(repo: RepoHandle, remote: string, call: Call): Promise<Cookie[]>;
   remoteCookieAdd(repo: RepoHandle, remote: string, cookie: Cookie, call: Call): Promise<void>;
   remoteCookieRemove(repo: RepoHandle, remote: string, cookie: Cookie, call: Call): Promise<void>;
+  /** ostree_repo_pull_with_options */
+  pull(repo: RepoHandle, options: PullOptions, call: Call): Promise<PullOutcome>;
 
   // summary, signatures
 
@@ -390,6 +392,56 @@ export interface FetchedSummary {
   bytes: Uint8Array;
   signatures: Uint8Array | null;
   summary: { refs: RemoteRef[]; metadata: Record<string, unknown> };
+}
+export interface PullOptions {
+  source: string;
+  fetch?: FetchOptions | undefined;
+  refs?: string[] | undefined;
+  subdirs?: string[] | undefined;
+  overrideCommits?: Record<string, string> | undefined;
+  collectionRefs?: { collectionId: string; ref: string; checksum?: string | undefined }[] | undefined;
+  keyrings?: { collectionId: string; ref: string; remote: string }[] | undefined;
+  summary?: { bytes: Uint8Array; signatures: Uint8Array } | undefined;
+  depth?: number | undefined;
+  mirror?: boolean | undefined;
+  commitOnly?: boolean | undefined;
+  trusted?: boolean | undefined;
+  bareUserOnlyFiles?: boolean | undefined;
+  dryRun?: boolean | undefined;
+  deltas?: 'auto' | 'off' | 'required' | undefined;
+  overrideRemoteName?: string | undefined;
+  gpgVerify?: boolean | undefined;
+  gpgVerifySummary?: boolean | undefined;
+  disableSignVerify?: boolean | undefined;
+  disableSignVerifySummary?: boolean | undefined;
+  disableVerifyBindings?: boolean | undefined;
+  timestampCheck?: boolean | undefined;
+  perObjectFsync?: boolean | undefined;
+  timestampCheckFromRev?: string | undefined;
+  localCacheRepos?: string[] | undefined;
+  maxMetadataSize?: number | undefined;
+  stallTimeout?: number | undefined;
+}
+export interface PullState {
+  phase: 'refs' | 'scanning' | 'metadata' | 'deltas' | 'objects' | 'writing' | 'done';
+  bytesTransferred: number;
+  totalBytes: number | null;
+  unpackedBytes: number | null;
+  fetched: number;
+  requested: number;
+  metadataFetched: number;
+  scanned: number;
+  metadataImported: number;
+  contentImported: number;
+  deltaParts: { fetched: number; total: number };
+  rate: number;
+  eta: number | null;
+  status: string;
+}
+export interface PullOutcome {
+  refs: { ref: string; remote?: string; collectionId?: string; old: string | null; new: string | null }[];
+  state: PullState;
+  elapsed: number;
 }
 export interface Cookie {
   domain: string;

@@ -80,10 +80,14 @@ constexpr std::array kTextCodes = {
     TextCode{"Remote configuration for ", "EXISTS"},  // Remote configuration for "x" already exists
     TextCode{"GPG: Unable to find key ", "NOT_FOUND"},
     TextCode{"GPG: Unable to export keys: GPGME: No data", "INVALID_ARGUMENT"},  // what was to be imported
-    TextCode{"Server returned HTTP ", "HTTP"},
+    TextCode{"Static deltas required, but none found", "NOT_FOUND"},
+    TextCode{"remote repository does not have a summary", "NOT_FOUND"},
     TextCode{"Corrupted ", "CORRUPT"},
     TextCode{"corrupted object", "CORRUPT"},
     TextCode{"Invalid checksum of length", "CORRUPT"},
+    TextCode{"in rev '", "CORRUPT"},  // Invalid character '60' in rev '<html>': what a server gave for a ref
+    TextCode{"Not normal form", "CORRUPT"},
+    TextCode{"Invalid checksum for static delta", "CORRUPT"},
     TextCode{"signatures found, but none are in trusted keyring", "SIGNATURE"},
     TextCode{"No signatures found", "SIGNATURE"},
     TextCode{"Can't check signature", "SIGNATURE"},
@@ -92,11 +96,18 @@ constexpr std::array kTextCodes = {
     TextCode{"signature verification", "SIGNATURE"},
     TextCode{"signature: ", "SIGNATURE"},
     TextCode{"signed with", "SIGNATURE"},
-    TextCode{"found in ref binding metadata", "SIGNATURE"},
-    TextCode{"Expected commit metadata to have ref binding", "SIGNATURE"},
+    TextCode{"Can't verify commit", "SIGNATURE"},
+    TextCode{"in ref binding metadata", "SIGNATURE"},
+    TextCode{"in collection binding metadata", "SIGNATURE"},
+    TextCode{"binding information, found none", "SIGNATURE"},
     TextCode{"chronologically older", "DOWNGRADE"},
     TextCode{"while current is", "DOWNGRADE"},
     TextCode{"exceeds maximum", "TOO_LARGE"},
+    TextCode{"exceeded maximum size", "TOO_LARGE"},
+    TextCode{"Delta requires ", "NO_SPACE"},  // Delta requires 1.5 GB free space, but only 1.2 GB available
+    TextCode{"uses custom backend", "NOT_SUPPORTED"},
+    TextCode{"Can't use static deltas in an archive repo", "NOT_SUPPORTED"},
+    TextCode{"Can't pull from archives with mode", "NOT_SUPPORTED"},
     TextCode{"is not implemented", "NOT_SUPPORTED"},
     TextCode{"not supported", "NOT_SUPPORTED"},
     TextCode{"not booted into an OSTree system", "NOT_BOOTED"},
@@ -104,8 +115,9 @@ constexpr std::array kTextCodes = {
     TextCode{"is already in progress", "LOCKED"},
     TextCode{"another transaction is in progress", "LOCKED"},
     TextCode{"Timeout was reached", "TIMED_OUT"},
-    TextCode{"Couldn't connect to server", "NETWORK"},
-    TextCode{"resolve host", "NETWORK"},
+    TextCode{"While fetching http", "NETWORK"},   // While fetching URL: [7] Couldn't connect to server
+    TextCode{"While fetching file:", "NETWORK"},  // where a server redirected to
+    TextCode{"No configured branches for remote", "INVALID_ARGUMENT"},
     TextCode{"Invalid refspec", "INVALID_ARGUMENT"},
     TextCode{"Invalid ref name", "INVALID_ARGUMENT"},
     TextCode{"Invalid remote name", "INVALID_ARGUMENT"},
@@ -118,7 +130,21 @@ std::string TextToCode(std::string_view message) {
   return "FAILED";
 }
 
+// These say more than the number that comes with them.
+std::string_view FetchCode(std::string_view message) {
+  if (message.find("erification enabled, but no summary") != message.npos) return "SIGNATURE";
+  for (std::string_view text : {"Server returned HTTP ", "Server returned status "}) {
+    auto at = message.find(text);
+    if (at == message.npos) continue;
+    auto status = message.substr(at + text.size(), 3);
+    return status == "404" || status == "410" ? "NOT_FOUND" : "HTTP";
+  }
+  return "";
+}
+
 std::string CodeOf(const GError& error) {
+  auto fetch_code = FetchCode(error.message ? error.message : "");
+  if (!fetch_code.empty()) return std::string(fetch_code);
   if (error.domain == G_IO_ERROR) {
     std::string code = IoErrorCode(error.code);
     return code == "FAILED" && error.message ? TextToCode(error.message) : code;

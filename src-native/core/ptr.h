@@ -50,6 +50,12 @@ struct RefCount<GMainContext> {
 };
 
 template <>
+struct RefCount<GSource> {
+  static void Ref(GSource* p) { g_source_ref(p); }
+  static void Unref(GSource* p) { g_source_unref(p); }
+};
+
+template <>
 struct RefCount<GHashTable> {
   static void Ref(GHashTable* p) { g_hash_table_ref(p); }
   static void Unref(GHashTable* p) { g_hash_table_unref(p); }

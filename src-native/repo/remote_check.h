@@ -33,7 +33,7 @@ auto WithRemote(const std::string& name, Fn&& fn) {
   try {
     return fn();
   } catch (Failure& failure) {
-    failure.remote = name;
+    if (!failure.remote) failure.remote = name;
     throw;
   }
 }

@@ -14,7 +14,7 @@ export interface Nginx {
   /** `http://127.0.0.1:PORT`, without a slash at the end. */
   url: string;
   /** The requests so far: `METHOD PATH STATUS`, one a line. */
-  log(): Promise<string[]>;
+  log: () => Promise<string[]>;
 }
 
 /** A port that was free a moment ago. */

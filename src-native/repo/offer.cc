@@ -1,11 +1,11 @@
-#include "summary_data.h"
+#include "offer.h"
 
 namespace ostree {
 namespace {
 
 // (s(taya{sv}))
-SummaryRef ParseRef(GVariant* entry, const std::optional<std::string>& collection_id) {
-  SummaryRef ref;
+OfferedRef ParseRef(GVariant* entry, const std::optional<std::string>& collection_id) {
+  OfferedRef ref;
   const char* name = nullptr;
   guint64 size = 0;  // of the commit object
   Shared<GVariant> checksum, metadata;
@@ -23,7 +23,7 @@ SummaryRef ParseRef(GVariant* entry, const std::optional<std::string>& collectio
   return ref;
 }
 
-void AddRefs(SummaryData& summary, GVariant* refs, const std::optional<std::string>& collection_id) {
+void AddRefs(Offer& summary, GVariant* refs, const std::optional<std::string>& collection_id) {
   for (gsize i = 0; i < g_variant_n_children(refs); i++) {
     auto entry = Shared<GVariant>::Take(g_variant_get_child_value(refs, i));
     summary.refs.push_back(ParseRef(entry.get(), collection_id));
@@ -32,12 +32,12 @@ void AddRefs(SummaryData& summary, GVariant* refs, const std::optional<std::stri
 
 }  // namespace
 
-SummaryData ParseSummary(GBytes* bytes) {
+Offer ParseOffer(GBytes* bytes) {
   auto variant =
       Shared<GVariant>::Share(g_variant_new_from_bytes(OSTREE_SUMMARY_GVARIANT_FORMAT, bytes, FALSE));
   if (!g_variant_is_normal_form(variant.get()))
     throw Failure("CORRUPT", "The summary is not in normal form: it is damaged, or something else");
-  SummaryData summary;
+  Offer summary;
   auto refs = Shared<GVariant>::Take(g_variant_get_child_value(variant.get(), 0));
   summary.metadata = Shared<GVariant>::Take(g_variant_get_child_value(variant.get(), 1));
 

@@ -1,4 +1,4 @@
-// What a summary file says: (a(s(taya{sv}))a{sv}).
+// What a remote offers, as its summary file tells it: (a(s(taya{sv}))a{sv}).
 #pragma once
 
 #include <string>
@@ -8,7 +8,7 @@
 
 namespace ostree {
 
-struct SummaryRef {
+struct OfferedRef {
   std::string ref;
   std::optional<std::string> collectionId;
   std::string checksum;
@@ -24,8 +24,8 @@ struct SummaryRef {
   }
 };
 
-struct SummaryData {
-  std::vector<SummaryRef> refs;  // of the repository itself, then those of its collection map
+struct Offer {
+  std::vector<OfferedRef> refs;  // of the repository itself, then those of its collection map
   Shared<GVariant> metadata;
 
   void Fields(auto&& field) {
@@ -35,6 +35,6 @@ struct SummaryData {
 };
 
 // Fails with CORRUPT when the bytes are no summary.
-SummaryData ParseSummary(GBytes* bytes);
+Offer ParseOffer(GBytes* bytes);
 
 }  // namespace ostree

@@ -1,0 +1,88 @@
+#include "pull.h"
+
+#include "pull_failure.h"
+#include "pull_local.h"
+#include "pull_progress.h"
+#include "pulled_refs.h"
+#include "remote_check.h"
+#include "repo.h"
+#include "repo_lock.h"
+
+namespace ostree {
+namespace {
+
+using std::chrono::milliseconds;
+
+struct PullResult {
+  std::vector<PulledRef> refs;
+  PullState state;
+  double elapsed = 0;  // milliseconds
+
+  void Fields(auto&& field) {
+    field("refs", refs);
+    field("state", state);
+    field("elapsed", elapsed);
+  }
+};
+
+// Of a view, which has one handle: a pull that fails would abort the transaction
+// that is open on it, unless it is told that it runs inside.
+bool InTransaction(const Repo& repo, OstreeRepo* handle) {
+  if (!repo.is_view()) return false;
+  if (!ostree_repo_prepare_transaction(handle, nullptr, nullptr, nullptr)) return true;
+  ostree_repo_abort_transaction(handle, nullptr, nullptr);
+  return false;
+}
+
+Failure Stalled(const PullOptions& options) {
+  Failure failure("TIMED_OUT", "No data came from " + options.source + " for " +
+                                   std::to_string(options.stallTimeout.value_or(0)) + " ms (stallTimeout)");
+  failure.remote = options.source;
+  return failure;
+}
+
+std::optional<milliseconds> StallTimeout(const PullOptions& options) {
+  if (!options.stallTimeout) return {};
+  return milliseconds(*options.stallTimeout);
+}
+
+PullResult Run(const Repo& repo, OstreeRepo* handle, const PullOptions& options, Job& job) {
+  auto start = std::chrono::steady_clock::now();
+  PulledRefs refs(handle, options, job.cancellable());
+  GpgReasons gpg(handle);
+  auto variant = ToVariant(options, InTransaction(repo, handle));
+  PullProgress progress(job, StallTimeout(options), Stalled(options));
+  try {
+    Try(ostree_repo_pull_with_options, handle, options.source.c_str(), variant.get(), progress.get(),
+        job.cancellable());
+  } catch (Failure& failure) {
+    ExplainPullFailure(failure, handle, options, refs.names(), gpg);
+    throw;
+  }
+  PullResult result{{}, progress.Finish(), 0};
+  if (!options.dryRun) result.refs = refs.Compare(handle, nullptr);
+  result.elapsed =
+      std::chrono::duration<double, std::milli>(std::chrono::steady_clock::now() - start).count();
+  return result;
+}
+
+}  // namespace
+
+// ostree_repo_pull_with_options
+Napi::Value Pull(const Napi::CallbackInfo& info) {
+  Args args(info);
+  auto repo = args.Handle<Repo>("repo");
+  auto options = args.Next<PullOptions>("options");
+  return Async(args, Abandonable(repo->SharedWork("a pull")), [repo, options](Job& job) {
+    CheckPullOptions(options);
+    return WithRemote(options.source, [&] {
+      auto handle = repo->OpenWriter(job.cancellable());
+      Try(ostree_repo_is_writable, handle.get());
+      CheckRemoteConfig(handle.get(), options.source);
+      WaitForRepoLock(*repo, handle.get(), OSTREE_REPO_LOCK_SHARED, job.cancellable(), kLockTimeout);
+      return Run(*repo, handle.get(), WithLocalDefaults(options, handle.get(), job.cancellable()), job);
+    });
+  });
+}
+
+}  // namespace ostree
