@@ -7,6 +7,8 @@ import { describe, expect, it } from 'vitest';
 
 import { type CliRepo, cliRepo, temporaryDirectory, writeTree } from '../support/repo.js';
 
+process.umask(0o022); // the modes below are what it leaves
+
 async function tree(files: Record<string, string | Uint8Array> = { a: '1', 'dir/b': '2' }): Promise<string> {
   const dir = await temporaryDirectory();
   await chmod(dir, 0o755);
@@ -14,10 +16,14 @@ async function tree(files: Record<string, string | Uint8Array> = { a: '1', 'dir/
   return dir;
 }
 
-/** What `ostree ls -R` says: mode, uid, gid, size and path. */
+/** What `ostree ls -R` says: type and mode, uid, gid, size and path. Whoever runs the test counts as root. */
 async function list(cli: CliRepo, rev: string): Promise<string[]> {
   const lines = (await cli.ostree('ls', '-R', rev)).split('\n');
-  return lines.map((line) => line.replaceAll(/ +/g, ' '));
+  return lines.map((line) => {
+    const [mode, uid, gid, ...rest] = line.split(/ +/);
+    const asRoot = (id: string | undefined, own: number | undefined) => (id === String(own) ? '0' : id);
+    return [mode, asRoot(uid, process.getuid?.()), asRoot(gid, process.getgid?.()), ...rest].join(' ');
+  });
 }
 
 /** Everything below objects/ and tmp/ that is no directory, no lock and no cache. */
