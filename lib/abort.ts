@@ -31,3 +31,17 @@ export function onAbort(signal: AbortSignal, callback: () => void): () => void {
     if (listenings.get(signal) === listening) listenings.delete(signal);
   };
 }
+
+/** What a promise becomes, or the signal's reason if that is earlier. */
+export async function untilAborted<T>(signal: AbortSignal, value: Promise<T> | T): Promise<T> {
+  signal.throwIfAborted();
+  let forget = () => {};
+  const aborted = new Promise<never>((_resolve, reject) => {
+    forget = onAbort(signal, () => reject(signal.reason));
+  });
+  try {
+    return await Promise.race([value, aborted]);
+  } finally {
+    forget();
+  }
+}

@@ -60,3 +60,10 @@ export async function run<T, P = never>(
     forget?.();
   }
 }
+
+/** Runs one native call of several that are one to the caller. */
+export type Step = <T>(start: (call: Call) => Promise<T>) => Promise<T>;
+
+export function stepsUnder(signal: AbortSignal): Step {
+  return (start) => run({ signal }, start);
+}

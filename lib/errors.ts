@@ -44,9 +44,9 @@ export interface ObjectName {
 
 /** Why one signature does not count. */
 export interface SignatureFailure {
-  /** The engine that looked at it. */
-  type: 'gpg' | 'ed25519' | 'spki' | 'dummy';
-  /** What it says, libostree's own text. */
+  /** The kind of signature; libostree may have others than those named here. */
+  type: 'gpg' | 'ed25519' | 'spki' | 'dummy' | (string & {});
+  /** What is wrong with it, in libostree's own words for GPG. */
   reason: string;
   keyId?: string;
 }

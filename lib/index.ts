@@ -86,6 +86,18 @@ export type {
 } from './remotes.js';
 
 // summary, signatures
+export type { CallbackSigner, GpgSigner, KeySigner, RemoveSignaturesOptions, Signer } from './sign.js';
+export type { ReadSummaryOptions, RegenerateOptions, Summary, SummaryInfo, SummaryRef } from './summary.js';
+export type {
+  GpgSignature,
+  KeySignature,
+  PublicKey,
+  Signature,
+  TypedKey,
+  UnreadableSignature,
+  VerifyOptions,
+  VerifyResult,
+} from './verify.js';
 
 // sysroot
 export type { ConfigDiff, ConfigEntry, ConfigModification } from './config-diff.js';

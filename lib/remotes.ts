@@ -1,7 +1,7 @@
 // Remotes: where a repository pulls from.
 import { resolve } from 'node:path';
 
-import type { KeySource, RemoteRef as NativeRef } from '../typings/addon.js';
+import type { KeySource, SummaryRef as NativeRef } from '../typings/addon.js';
 import type { CallOptions } from './call.js';
 import {
   checkArray,
@@ -91,10 +91,14 @@ export interface RemoteRef {
   /** Where the summary tells one. */
   collectionId?: string;
   checksum: Checksum;
+  /** Of the commit object, in bytes. */
+  size: number;
   /** Of the commit, where the summary tells. */
   timestamp?: Date;
   /** Of the commit, where the summary tells. */
   version?: string;
+  /** All that the summary tells of it. */
+  metadata: Record<string, unknown>;
 }
 
 export interface RemoteSummary {

@@ -3,8 +3,9 @@ import { resolve } from 'node:path';
 import type { OpenedRepo, RepoHandle, RepoInfo } from '../typings/addon.js';
 import { type CallOptions, run } from './call.js';
 import { checkBoolean, checkName, checkOneOf, checkOptions } from './check.js';
-import { commit, type CommitOptions, type CommitResult } from './commit.js';
+import { commit, type CommitOptions, type CommitResult, type MetadataInput } from './commit.js';
 import { RepoConfig } from './config.js';
+import { setDetachedMetadata } from './detached.js';
 import { fsck, type FsckOptions, type FsckReport } from './fsck.js';
 import { type CloseOptions, Lifetime } from './lifetime.js';
 import { lock, type LockOptions, type RepoLock } from './lock.js';
@@ -12,9 +13,12 @@ import { native } from './native.js';
 import { prune, type PruneOptions, type PruneResult } from './prune.js';
 import * as pull from './pull.js';
 import * as refs from './refs.js';
+import { type RemoveSignaturesOptions, type Signer, removeSignatures, sign } from './sign.js';
+import { Summary } from './summary.js';
 import { Remotes } from './remotes.js';
 import { begin, transaction, type Transaction, type TransactionOptions } from './transaction.js';
 import type { Checksum, Rev } from './types.js';
+import { type VerifyOptions, type VerifyResult, verify } from './verify.js';
 
 const MODES = ['archive', 'bare', 'bare-user', 'bare-user-only', 'bare-split-xattrs'] as const;
 
@@ -61,6 +65,8 @@ export function innerOf(repo: Repo): RepoInner {
 export class Repo implements AsyncDisposable {
   /** The settings of the repository. */
   readonly config: RepoConfig;
+  /** The summary: the list of refs for those who pull. */
+  readonly summary: Summary;
   /** Where it pulls from. */
   readonly remotes: Remotes;
   #info: RepoInfo;
@@ -76,6 +82,7 @@ export class Repo implements AsyncDisposable {
     };
     this.#inner.lifetime.watch(this);
     inners.set(this, this.#inner);
+    this.summary = new Summary(this.#inner);
     this.config = new RepoConfig(this.#inner, (info) => {
       this.#info = info;
     });
@@ -318,4 +325,44 @@ export class Repo implements AsyncDisposable {
   }
 
   // summary, signatures
+
+  /**
+   * Adds a signature to a commit, in its detached metadata. Commits signed side by side keep both signatures.
+   *
+   * gpg may ask for a passphrase meanwhile, and other changes to this repository wait for it; a call aborted then
+   * rejects at once, though gpg may still sign. Its agent stays, as it does after gpg itself.
+   * Wraps `ostree_repo_sign_commit()`; other signers write what `ostree_sign_commit()` would.
+   *
+   * @throws {OstreeError} `EXISTS` when this key has signed it already, `NOT_FOUND` without the commit, gpg's home, or
+   * a key there whose secret part is known; `CORRUPT` when the commit or its detached metadata is damaged
+   */
+  sign(commit: Rev, signer: Signer, options: CallOptions = {}): Promise<void> {
+    return sign(this.#inner, commit, signer, options);
+  }
+
+  /**
+   * Whether a commit has a signature that counts, and which signatures it has.
+   * Wraps `ostree_repo_gpg_verify_data()`, as `ostree_repo_verify_commit_for_remote()` does.
+   *
+   * @param options - whom to trust: `remote` or `keys`
+   * @throws {OstreeError} `SIGNATURE`, with all the reasons, when there is none; `NOT_FOUND` without the commit
+   */
+  verify(commit: Rev, options: VerifyOptions): Promise<VerifyResult> {
+    return verify(this.#inner, commit, options);
+  }
+
+  /** Removes signatures from a commit, all of them unless options say which. The result is how many there were. */
+  removeSignatures(commit: Rev, options: RemoveSignaturesOptions = {}): Promise<number> {
+    return removeSignatures(this.#inner, commit, options);
+  }
+
+  /**
+   * Replaces the detached metadata of a commit as a whole, the signatures in it too; null empties it.
+   * Wraps `ostree_repo_write_commit_detached_metadata()`.
+   *
+   * @throws {OstreeError} `NOT_FOUND` without the commit
+   */
+  setDetachedMetadata(commit: Rev, metadata: MetadataInput | null, options: CallOptions = {}): Promise<void> {
+    return setDetachedMetadata(this.#inner, commit, metadata, options);
+  }
 }

@@ -9,6 +9,7 @@
 #include "core/version.h"
 #include "repo/commit.h"
 #include "repo/config.h"
+#include "repo/detached.h"
 #include "repo/fsck.h"
 #include "repo/prune.h"
 #include "repo/pull.h"
@@ -19,7 +20,10 @@
 #include "repo/remotes.h"
 #include "repo/repo.h"
 #include "repo/repo_lock.h"
+#include "repo/sign.h"
+#include "repo/summary.h"
 #include "repo/transaction.h"
+#include "repo/verify.h"
 #include "sysroot/config_diff.h"
 #include "sysroot/deploy.h"
 #include "sysroot/init.h"
@@ -110,6 +114,18 @@ static Napi::Object Init(Napi::Env env, Napi::Object exports) {
   add("pull", ostree::Pull);
 
   // summary, signatures
+  add("detachedSet", ostree::DetachedSet);
+  add("signGpg", ostree::SignGpg);
+  add("signatureList", ostree::SignatureList);
+  add("signatureAdd", ostree::SignatureAdd);
+  add("signatureRemove", ostree::SignatureRemove);
+  add("verifyGpg", ostree::VerifyGpg);
+  add("verifyConfig", ostree::VerifyConfig);
+  add("summaryRead", ostree::SummaryRead);
+  add("summarySigned", ostree::SummarySigned);
+  add("summaryCommitMetadata", ostree::SummaryCommitMetadata);
+  add("summaryRegenerate", ostree::SummaryRegenerate);
+  add("summaryAddSignature", ostree::SummaryAddSignature);
 
   // sysroot
   add("sysrootOpen", ostree::SysrootOpen);

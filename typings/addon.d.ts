@@ -174,6 +174,63 @@ export interface Addon {
   pull(repo: RepoHandle, options: PullOptions, call: Call): Promise<PullOutcome>;
 
   // summary, signatures
+  /** ostree_repo_write_commit_detached_metadata */
+  detachedSet(repo: RepoHandle, rev: string, metadata: object | null, call: Call): Promise<void>;
+  /** ostree_repo_sign_commit */
+  signGpg(repo: RepoHandle, rev: string, signer: GpgSigner, call: Call): Promise<void>;
+  /** ostree_repo_load_variant, ostree_repo_read_commit_detached_metadata */
+  signatureList(repo: RepoHandle, rev: string, call: Call): Promise<SignedData>;
+  /** ostree_repo_write_commit_detached_metadata; `key` is `ostree.gpgsigs` or `ostree.sign.TYPE` */
+  signatureAdd(repo: RepoHandle, rev: string, key: string, signature: Uint8Array, call: Call): Promise<void>;
+  /** ostree_repo_write_commit_detached_metadata; the number of signatures removed */
+  signatureRemove(
+    repo: RepoHandle,
+    rev: string,
+    unwanted: Record<string, Uint8Array[]>,
+    call: Call,
+  ): Promise<number>;
+  /** ostree_repo_gpg_verify_data; `signatures` are OpenPGP packets, one after the other */
+  verifyGpg(
+    repo: RepoHandle,
+    data: Uint8Array,
+    signatures: Uint8Array,
+    trust: GpgTrust,
+    call: Call,
+  ): Promise<GpgSignature[]>;
+  /** ostree_repo_get_remote_boolean_option, ostree_repo_get_remote_option */
+  verifyConfig(repo: RepoHandle, remote: string, call: Call): Promise<VerifyConfig>;
+  /** the file `summary` */
+  summaryRead(
+    repo: RepoHandle,
+    variants: boolean,
+    call: Call,
+  ): Promise<{ summary: SummaryData; signed: boolean }>;
+  /** the files `summary` and `summary.sig` */
+  summarySigned(repo: RepoHandle, call: Call): Promise<SignedData>;
+  /** ostree_repo_write_commit: for the ref ostree-metadata, in a repository with a collection id */
+  summaryCommitMetadata(
+    repo: RepoHandle,
+    metadata: object,
+    expires: number | undefined,
+    call: Call,
+  ): Promise<MetadataCommit | undefined>;
+  /** ostree_repo_regenerate_summary, ostree_repo_add_gpg_signature_summary */
+  summaryRegenerate(
+    repo: RepoHandle,
+    metadata: object,
+    expires: number | undefined,
+    commit: MetadataCommit | undefined,
+    signers: GpgSigner[],
+    call: Call,
+  ): Promise<void>;
+  /** the file `summary.sig`; CONFLICT when the summary is no longer the one of that checksum */
+  summaryAddSignature(
+    repo: RepoHandle,
+    checksum: string,
+    key: string,
+    signature: Uint8Array,
+    call: Call,
+  ): Promise<void>;
 
   // sysroot
   /** ostree_sysroot_new, ostree_sysroot_initialize_with_mount_namespace, ostree_sysroot_load_if_changed */
@@ -381,17 +438,29 @@ export interface FetchOptions {
   httpHeaders?: { name: string; value: string }[] | undefined;
   networkRetries?: number | undefined;
 }
-export interface RemoteRef {
+export interface SummaryRef {
   ref: string;
   collectionId?: string;
   checksum: string;
+  size: number;
   timestamp?: number;
   version?: string;
+  metadata: Record<string, unknown>;
+}
+export interface SummaryData {
+  refs: SummaryRef[];
+  metadata: Record<string, unknown>;
+  lastModified?: number;
+  expires?: number;
+  collectionId?: string;
+  mode?: string;
+  tombstoneCommits?: boolean;
+  indexedDeltas?: boolean;
 }
 export interface FetchedSummary {
   bytes: Uint8Array;
   signatures: Uint8Array | null;
-  summary: { refs: RemoteRef[]; metadata: Record<string, unknown> };
+  summary: SummaryData;
 }
 export interface PullOptions {
   source: string;
@@ -626,4 +695,47 @@ export interface CommitResult {
 export interface BegunTransaction {
   transaction: TransactionHandle;
   repo: OpenedRepo;
+}
+
+// summary, signatures
+export interface GpgSigner {
+  keyId: string;
+  homedir?: string | undefined;
+}
+export interface SignedData {
+  checksum: string;
+  data: Uint8Array;
+  signatures: Record<string, Uint8Array[]>;
+}
+export interface GpgTrust {
+  remote?: string | undefined;
+  keys?: Uint8Array[] | undefined;
+}
+/** Times are seconds; 0 is never, and an empty string is not known. */
+export interface GpgSignature {
+  valid: boolean;
+  expired: boolean;
+  keyExpired: boolean;
+  revoked: boolean;
+  missing: boolean;
+  fingerprint: string;
+  fingerprintPrimary: string;
+  publicKeyAlgorithm: string;
+  hashAlgorithm: string;
+  userName: string;
+  userEmail: string;
+  timestamp: number;
+  expires: number;
+  keyExpires: number;
+  primaryKeyExpires: number;
+  reason: string;
+}
+export interface VerifyConfig {
+  gpgVerify: boolean;
+  gpgVerifySummary: boolean;
+  options: Record<string, string>;
+}
+export interface MetadataCommit {
+  checksum: string;
+  parent: string | null;
 }

@@ -82,6 +82,10 @@ constexpr std::array kTextCodes = {
     TextCode{"GPG: Unable to export keys: GPGME: No data", "INVALID_ARGUMENT"},  // what was to be imported
     TextCode{"Static deltas required, but none found", "NOT_FOUND"},
     TextCode{"remote repository does not have a summary", "NOT_FOUND"},
+    TextCode{"No gpg key found with ID ", "NOT_FOUND"},  // nor one whose secret part is there
+    TextCode{" ambiguous (homedir: ", "INVALID_ARGUMENT"},
+    TextCode{"Invalid crypto engine", "NOT_SUPPORTED"},  // no gpg on this machine
+    TextCode{"GPG feature is disabled", "NOT_SUPPORTED"},
     TextCode{"Corrupted ", "CORRUPT"},
     TextCode{"corrupted object", "CORRUPT"},
     TextCode{"Invalid checksum of length", "CORRUPT"},

@@ -5,8 +5,8 @@
 #include <algorithm>
 #include <set>
 
-#include "offer.h"
 #include "remote_check.h"
+#include "summary_data.h"
 
 namespace ostree {
 namespace {
@@ -30,7 +30,7 @@ std::vector<std::string> NamesInSummary(OstreeRepo* repo) {
   auto file = Shared<GFile>::Take(g_file_new_for_path(path.get()));
   auto bytes = Shared<GBytes>::Take(Try(g_file_load_bytes, file.get(), nullptr, nullptr));
   std::vector<std::string> names;
-  for (const auto& ref : ParseOffer(bytes.get()).refs) names.push_back(ref.ref);
+  for (const auto& ref : ParseSummary(bytes.get()).refs) names.push_back(ref.ref);
   return names;
 }
 

@@ -2,9 +2,9 @@
 
 #include "core/validate.h"
 #include "fetch_options.h"
-#include "offer.h"
 #include "remote_check.h"
 #include "repo.h"
+#include "summary_data.h"
 
 namespace ostree {
 namespace {
@@ -12,7 +12,7 @@ namespace {
 struct FetchedSummary {
   Bytes bytes;
   Nullable<Bytes> signatures;
-  Offer summary;
+  SummaryData summary;
 
   void Fields(auto&& field) {
     field("bytes", bytes);
@@ -38,7 +38,7 @@ FetchedSummary Fetch(OstreeRepo* repo, const std::string& name, const FetchOptio
   Try(ostree_repo_remote_fetch_summary_with_options, repo, name.c_str(), variant.get(), Out(summary),
       Out(signatures), cancellable);
   if (!summary) throw Failure("NOT_FOUND", "Remote refs not available; server has no summary file");
-  FetchedSummary fetched{ToBytes(summary.get()), {}, ParseOffer(summary.get())};
+  FetchedSummary fetched{ToBytes(summary.get()), {}, ParseSummary(summary.get())};
   if (signatures) fetched.signatures = ToBytes(signatures.get());
   return fetched;
 }

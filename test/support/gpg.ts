@@ -21,6 +21,8 @@ export interface GpgKey extends GpgHome {
   publicKey: string;
   /** The same in binary, as keyrings hold it. */
   publicKeyBytes: Uint8Array;
+  /** A detached signature in binary, by gpg itself; `args` are for gpg. */
+  sign: (data: Uint8Array, ...args: string[]) => Promise<Uint8Array>;
 }
 
 /** An empty home. */
@@ -49,9 +51,21 @@ export async function gpgKey(
   const keyId = /^fpr:+([0-9A-F]{40}):/m.exec(listed)?.[1];
   if (!keyId) throw new Error(`gpg lists no key for ${uid}:\n${listed}`);
   const publicKey = await gpg('--armor', '--export', keyId);
-  const { stdout } = await execa('gpg', ['--homedir', path, '--batch', '--no-tty', '--export', keyId], {
-    encoding: 'buffer',
-    stripFinalNewline: false, // its last byte may be one
-  });
-  return { path, gpg, keyId, uid, publicKey: `${publicKey}\n`, publicKeyBytes: stdout };
+  const binary = async (input: Uint8Array, ...args: string[]) => {
+    const { stdout } = await execa('gpg', ['--homedir', path, '--batch', '--no-tty', ...args], {
+      input,
+      encoding: 'buffer',
+      stripFinalNewline: false, // its last byte may be one
+    });
+    return stdout;
+  };
+  return {
+    path,
+    gpg,
+    keyId,
+    uid,
+    publicKey: `${publicKey}\n`,
+    publicKeyBytes: await binary(new Uint8Array(), '--export', keyId),
+    sign: (data, ...args) => binary(data, ...args, '--local-user', keyId, '--detach-sign'),
+  };
 }

@@ -1,0 +1,214 @@
+#include "summary.h"
+
+#include <sys/stat.h>
+
+#include "core/hash.h"
+#include "repo.h"
+#include "repo_lock.h"
+#include "rev.h"
+#include "sign.h"
+#include "signatures.h"
+#include "summary_data.h"
+#include "summary_file.h"
+
+namespace ostree {
+namespace {
+
+std::string Checksum(const Bytes& bytes) {
+  Sha256 hash;
+  hash.Update(bytes.data(), bytes.size());
+  return hash.Hex();
+}
+
+struct LocalSummary {
+  SummaryData summary;
+  bool is_signed = false;
+
+  void Fields(auto&& field) {
+    field("summary", summary);
+    field("signed", is_signed);
+  }
+};
+
+// A commit of the ref ostree-metadata, which no ref names yet.
+struct MetadataCommit {
+  std::string checksum;
+  Nullable<std::string> parent;
+
+  void Fields(auto&& field) {
+    field("checksum", checksum);
+    field("parent", parent);
+  }
+};
+
+class Transaction {
+ public:
+  Transaction(const Repo& repo, OstreeRepo* handle, GCancellable* cancellable)
+      : handle_(handle), cancellable_(cancellable) {
+    WaitForRepoLock(repo, handle, OSTREE_REPO_LOCK_SHARED, cancellable);
+    Try(ostree_repo_prepare_transaction, handle, nullptr, cancellable);
+  }
+  ~Transaction() {
+    if (!committed_) ostree_repo_abort_transaction(handle_, nullptr, nullptr);
+  }
+  Transaction(const Transaction&) = delete;
+
+  void Commit() {
+    Try(ostree_repo_commit_transaction, handle_, nullptr, cancellable_);
+    committed_ = true;
+  }
+
+ private:
+  OstreeRepo* const handle_;
+  GCancellable* const cancellable_;
+  bool committed_ = false;
+};
+
+Nullable<std::string> MetadataHead(OstreeRepo* repo) {
+  Owned<char> head;
+  Try(ostree_repo_resolve_rev, repo, OSTREE_REPO_METADATA_REF, TRUE, Out(head));
+  if (!head) return {};
+  return std::string(head.get());
+}
+
+// The tree of such a commit is an empty directory.
+Shared<OstreeRepoFile> WriteEmptyTree(OstreeRepo* repo, GCancellable* cancellable) {
+  auto info = Shared<GFileInfo>::Take(g_file_info_new());
+  g_file_info_set_attribute_uint32(info.get(), "unix::uid", 0);
+  g_file_info_set_attribute_uint32(info.get(), "unix::gid", 0);
+  g_file_info_set_attribute_uint32(info.get(), "unix::mode", S_IFDIR | 0755);
+  auto dirmeta = Shared<GVariant>::Share(ostree_create_directory_metadata(info.get(), nullptr));
+  Owned<guchar> digest;
+  Try(ostree_repo_write_metadata, repo, OSTREE_OBJECT_TYPE_DIR_META, nullptr, dirmeta.get(), Out(digest),
+      cancellable);
+  auto tree = Shared<OstreeMutableTree>::Take(ostree_mutable_tree_new());
+  Owned<char> checksum(ostree_checksum_from_bytes(digest.get()));
+  ostree_mutable_tree_set_metadata_checksum(tree.get(), checksum.get());
+  Shared<GFile> root;
+  Try(ostree_repo_write_mtree, repo, tree.get(), Out(root), cancellable);
+  return Shared<OstreeRepoFile>::Share(OSTREE_REPO_FILE(root.get()));
+}
+
+Shared<GVariant> WithBindings(GVariant* metadata, const char* collection_id) {
+  const char* ref = OSTREE_REPO_METADATA_REF;
+  GVariantDict dict;
+  g_variant_dict_init(&dict, metadata);
+  g_variant_dict_insert(&dict, OSTREE_COMMIT_META_KEY_COLLECTION_BINDING, "s", collection_id);
+  g_variant_dict_insert_value(&dict, OSTREE_COMMIT_META_KEY_REF_BINDING, g_variant_new_strv(&ref, 1));
+  return Shared<GVariant>::Share(g_variant_dict_end(&dict));
+}
+
+// The ref moves only if nobody else moved it since the commit was made.
+void SetMetadataRef(const Repo& repo, OstreeRepo* handle, const MetadataCommit& commit,
+                    GCancellable* cancellable) {
+  auto head = MetadataHead(handle);
+  if (head != commit.parent) throw RefConflict(OSTREE_REPO_METADATA_REF, commit.parent, head);
+  auto* id = ostree_repo_get_collection_id(handle);
+  if (!id) throw Failure("INVALID_ARGUMENT", "The repository has no collection id any more");
+  std::string collection_id = id, name = OSTREE_REPO_METADATA_REF;
+  OstreeCollectionRef ref = {collection_id.data(), name.data()};
+  Transaction transaction(repo, handle, cancellable);
+  ostree_repo_transaction_set_collection_ref(handle, &ref, commit.checksum.c_str());
+  transaction.Commit();
+}
+
+// The metadata to add, and when the summary expires, which libostree wants big-endian.
+Shared<GVariant> TakeMetadata(Args& args) {
+  auto metadata = args.Next<Shared<GVariant>>("metadata");
+  auto expires = args.Next<std::optional<uint64_t>>("expires");
+  GVariantDict dict;
+  g_variant_dict_init(&dict, metadata.get());
+  if (expires) g_variant_dict_insert(&dict, "ostree.summary.expires", "t", GUINT64_TO_BE(*expires));
+  return Shared<GVariant>::Share(g_variant_dict_end(&dict));
+}
+
+// ostree_repo_add_gpg_signature_summary
+void SignSummary(OstreeRepo* repo, const GpgSigner& signer, GCancellable* cancellable) {
+  const char* keys[] = {signer.keyId.c_str(), nullptr};
+  Try(ostree_repo_add_gpg_signature_summary, repo, keys, signer.homedir_or_null(), cancellable);
+}
+
+}  // namespace
+
+Napi::Value SummaryRead(const Napi::CallbackInfo& info) {
+  Args args(info);
+  auto repo = args.Handle<Repo>("repo");
+  auto mode = args.Next<bool>("variants") ? VariantMode::kKeep : VariantMode::kPlain;
+  return Async(args, repo->ReadWork(), [repo, mode](Job&) {
+    auto reader = repo->reader();
+    auto data = ReadSummary(reader.get());
+    auto bytes = Shared<GBytes>::Take(g_bytes_new(data.data(), data.size()));
+    return LocalSummary{ParseSummary(bytes.get(), mode),
+                        static_cast<bool>(ReadSummarySignatures(reader.get()))};
+  });
+}
+
+Napi::Value SummarySigned(const Napi::CallbackInfo& info) {
+  Args args(info);
+  auto repo = args.Handle<Repo>("repo");
+  return Async(args, repo->ReadWork(), [repo](Job&) {
+    auto reader = repo->reader();
+    auto signatures = ReadSummarySignatures(reader.get());
+    auto data = ReadSummary(reader.get());
+    return SignedData{Checksum(data), data, SignaturesIn(signatures.get())};
+  });
+}
+
+// ostree_repo_write_commit, as `ostree summary -u` does it in a repository with a collection id
+Napi::Value SummaryCommitMetadata(const Napi::CallbackInfo& info) {
+  Args args(info);
+  auto repo = args.Handle<Repo>("repo");
+  auto metadata = TakeMetadata(args);
+  return Async(args, repo->UpdateWork(), [repo, metadata](Job& job) -> std::optional<MetadataCommit> {
+    auto writer = repo->OpenWriter(job.cancellable());
+    auto* collection_id = ostree_repo_get_collection_id(writer.get());
+    if (!collection_id) return std::nullopt;
+    auto bound = WithBindings(metadata.get(), collection_id);
+    MetadataCommit commit{"", MetadataHead(writer.get())};
+    Transaction transaction(*repo, writer.get(), job.cancellable());
+    auto root = WriteEmptyTree(writer.get(), job.cancellable());
+    Owned<char> checksum;
+    Try(ostree_repo_write_commit, writer.get(), commit.parent ? commit.parent->c_str() : nullptr, nullptr,
+        nullptr, bound.get(), root.get(), Out(checksum), job.cancellable());
+    transaction.Commit();
+    commit.checksum = checksum.get();
+    return commit;
+  });
+}
+
+// ostree_repo_regenerate_summary, ostree_repo_add_gpg_signature_summary
+Napi::Value SummaryRegenerate(const Napi::CallbackInfo& info) {
+  Args args(info);
+  auto repo = args.Handle<Repo>("repo");
+  auto metadata = TakeMetadata(args);
+  auto commit = args.Next<std::optional<MetadataCommit>>("commit");
+  auto signers = args.Next<std::vector<GpgSigner>>("signers");
+  return Async(args, repo->UpdateWork(), [repo, metadata, commit, signers](Job& job) {
+    auto writer = repo->OpenWriter(job.cancellable());
+    // A key that cannot sign fails here, before there is a summary without signature.
+    for (const auto& signer : signers) GpgSign(writer.get(), {}, signer, job.cancellable());
+    if (commit) SetMetadataRef(*repo, writer.get(), *commit, job.cancellable());
+    WaitForRepoLock(*repo, writer.get(), OSTREE_REPO_LOCK_SHARED, job.cancellable());
+    Try(ostree_repo_regenerate_summary, writer.get(), metadata.get(), job.cancellable());
+    for (const auto& signer : signers) SignSummary(writer.get(), signer, job.cancellable());
+  });
+}
+
+// As ostree_sign_summary does it
+Napi::Value SummaryAddSignature(const Napi::CallbackInfo& info) {
+  Args args(info);
+  auto repo = args.Handle<Repo>("repo");
+  auto checksum = args.Next<std::string>("checksum");
+  auto key = args.Next<std::string>("key");
+  auto signature = args.Next<Bytes>("signature");
+  return Async(args, repo->UpdateWork(), [repo, checksum, key, signature](Job& job) {
+    auto writer = repo->OpenWriter(job.cancellable());
+    auto now = Checksum(ReadSummary(writer.get()));
+    if (now != checksum) throw RefConflict("summary", checksum, now);
+    auto signatures = ReadSummarySignatures(writer.get());
+    auto changed = AddSignature(signatures.get(), key, signature);
+    WriteSummarySignatures(writer.get(), changed.get(), repo->spec().fsync);
+  });
+}
+
+}  // namespace ostree
