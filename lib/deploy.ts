@@ -21,7 +21,7 @@ import {
   nativeEdit,
 } from './kernel-args.js';
 import { native } from './native.js';
-import { locked, made, type SysrootInner } from './sysroot-inner.js';
+import { changing, made, type SysrootInner } from './sysroot-inner.js';
 import type { Rev } from './types.js';
 
 /** How a deployment comes by its kernel arguments: changes to those of the one it follows. */
@@ -155,7 +155,7 @@ function requestOf(rev: Rev, options: DeployOptions): DeployRequest {
 export async function deploy(sysroot: SysrootInner, rev: Rev, options: DeployOptions): Promise<Deployment> {
   const request = requestOf(rev, options);
   const { onProgress } = options;
-  return await locked(sysroot, options, async (step) =>
+  return await changing(sysroot, options, async (step) =>
     made(
       sysroot,
       await step((call) => native().sysrootDeploy(sysroot.native, request, call), { onProgress }),

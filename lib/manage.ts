@@ -5,7 +5,7 @@ import { checkBoolean, checkRef, checkRemoteName, checkString } from './check.js
 import { type Deployment, idOf } from './deployment.js';
 import { checkKernelArgsEdit, type KernelArgsEdit, nativeEdit } from './kernel-args.js';
 import { native } from './native.js';
-import { locked, made, type SysrootInner, taken } from './sysroot-inner.js';
+import { changing, locked, made, type SysrootInner, taken } from './sysroot-inner.js';
 
 /** A deployment, or its id; never an index, which may come to mean another one. */
 export type DeploymentOrId = Deployment | string;
@@ -15,7 +15,7 @@ function change(
   options: CallOptions,
   start: (call: Call) => Promise<Changed>,
 ): Promise<Deployment | undefined> {
-  return locked(sysroot, options, async (step) => taken(sysroot, await step(start)));
+  return changing(sysroot, options, async (step) => taken(sysroot, await step(start)));
 }
 
 function edit(
@@ -36,7 +36,7 @@ export async function makeDefault(
 }
 
 export async function rollBack(sysroot: SysrootInner, options: CallOptions): Promise<Deployment> {
-  return await locked(sysroot, options, async (step) =>
+  return await changing(sysroot, options, async (step) =>
     made(sysroot, await step((call) => native().sysrootRollBack(sysroot.native, call))),
   );
 }
@@ -81,7 +81,9 @@ export async function setOrigin(
 }
 
 export async function cleanup(sysroot: SysrootInner, options: CallOptions): Promise<void> {
-  await edit(sysroot, options, (call) => native().sysrootCleanup(sysroot.native, call));
+  await changing(sysroot, options, async (step) => {
+    sysroot.update(await step((call) => native().sysrootCleanup(sysroot.native, call)));
+  });
 }
 
 /** The kernel arguments of one deployment. */
@@ -111,7 +113,7 @@ export class DeploymentKernelArgs {
     checkKernelArgsEdit(edit, 'edit');
     const request = nativeEdit(edit);
     const sysroot = this.#sysroot;
-    const deployment = await locked(sysroot, options, async (step) =>
+    const deployment = await changing(sysroot, options, async (step) =>
       made(
         sysroot,
         await step((call) => native().sysrootEditKernelArgs(sysroot.native, this.#id, request, call)),

@@ -1,9 +1,11 @@
 // What the files of lib/ need of a Sysroot, and how they change one.
 import type { Call, Changed, NativeDeployment, SysrootHandle } from '../typings/addon.js';
 import { type CallOptions, type RunOptions, run } from './call.js';
-import { type Deployment, type DeploymentSnapshot } from './deployment.js';
+import type { Deployment, DeploymentSnapshot } from './deployment.js';
 import { OstreeError } from './errors.js';
+import { checkNotHolding } from './holding.js';
 import type { Lifetime } from './lifetime.js';
+import type { RepoInner } from './repo.js';
 import type { SysrootLocking } from './sysroot-lock.js';
 
 export interface SysrootInner {
@@ -11,6 +13,8 @@ export interface SysrootInner {
   readonly native: SysrootHandle;
   readonly lifetime: Lifetime;
   readonly locking: SysrootLocking;
+  /** Of its repository. */
+  readonly repo: RepoInner;
   /** Replaces the snapshot. */
   update(deployments: NativeDeployment[]): DeploymentSnapshot;
 }
@@ -32,6 +36,16 @@ export function locked<T>(
       body((start, stepOptions) => run({ ...stepOptions, signal }, start)),
     ),
   );
+}
+
+/** The same for what needs the repository for itself, because it prunes. */
+export async function changing<T>(
+  sysroot: SysrootInner,
+  options: CallOptions,
+  body: (step: Step) => Promise<T>,
+): Promise<T> {
+  checkNotHolding(sysroot.repo, 'A change of deployments');
+  return await locked(sysroot, options, body);
 }
 
 /** Takes over what a change resolved to; the result is the deployment it made. */

@@ -10,7 +10,7 @@ import type { LockOptions } from './lock.js';
 import * as manage from './manage.js';
 import type { DeploymentOrId } from './manage.js';
 import { native } from './native.js';
-import { Repo } from './repo.js';
+import { innerOf, Repo } from './repo.js';
 import { SysrootStatus } from './status.js';
 import { locked, type SysrootInner } from './sysroot-inner.js';
 import { LOCK_TIMEOUT, SysrootLock, SysrootLocking } from './sysroot-lock.js';
@@ -48,6 +48,7 @@ export class Sysroot implements AsyncDisposable {
       native: opened.handle,
       lifetime: new Lifetime(`Sysroot ${path}`),
       locking: new SysrootLocking(opened.handle, path),
+      repo: innerOf(this.repo),
       update: (deployments) => (this.#snapshot = snapshotOf(deployments)),
     };
     this.#inner.lifetime.watch(this);

@@ -13,7 +13,7 @@ import {
 import { checkStateroot, type DeployProgress } from './deploy.js';
 import type { Deployment } from './deployment.js';
 import { native } from './native.js';
-import { locked, made, type SysrootInner } from './sysroot-inner.js';
+import { changing, made, type SysrootInner } from './sysroot-inner.js';
 import type { Checksum } from './types.js';
 
 /** How far the pull is; and then what deploying does. */
@@ -83,7 +83,7 @@ async function follow(
 ): Promise<UpgradeResult> {
   const { deployOnly = false, onProgress } = options;
   const older = request.allowDowngrade || request.refspec !== undefined;
-  return await locked(sysroot, options, async (step) => {
+  return await changing(sysroot, options, async (step) => {
     const plan = await step((call) => native().sysrootUpgradePlan(sysroot.native, request, call));
     const { remote, ref, refspec } = plan;
     if (remote !== undefined && !deployOnly) {

@@ -1,9 +1,11 @@
+import { once } from 'node:events';
 import { readFile, rm } from 'node:fs/promises';
 import { join } from 'node:path';
 
 import { type Deployment, Sysroot } from 'ostree';
 import { describe, expect, it } from 'vitest';
 
+import { holdLock } from '../support/lock-holder.js';
 import { ostree } from '../support/repo.js';
 import { type CliSysroot, contents, type Os, REFSPEC, tinyOs, twins } from '../support/sysroot.js';
 
@@ -220,6 +222,24 @@ describe('setOrigin', () => {
     await using sysroot = await Sysroot.open(path);
     const wrong = sysroot.setOrigin(at(sysroot, 0), refspec);
     await expect(wrong).rejects.toMatchObject({ code: 'ERR_INVALID_ARG_VALUE' });
+  });
+});
+
+describe('a change that took effect', () => {
+  it('resolves, with a warning, though the clean-up behind it had to be given up', async () => {
+    const os = await tinyOs();
+    const path = await deployed(os);
+    await using sysroot = await Sysroot.open(path);
+    await sysroot.repo.config.set('core.lock-timeout-secs', 0);
+    await sysroot.deploy(REFSPEC, { stateroot: 'tiny' });
+    const endOther = await holdLock(join(path, 'ostree/repo'), 'F_RDLCK');
+    const warned = once(process, 'warning');
+    await sysroot.undeploy(at(sysroot, 1));
+    expect(sysroot.deployments).toHaveLength(1);
+    const [warning] = await warned;
+    expect(warning).toMatchObject({ code: 'OSTREE_CLEANUP' });
+    await endOther();
+    await sysroot.cleanup();
   });
 });
 
