@@ -108,10 +108,4 @@ export type { DeploymentKernelArgs, DeploymentOrId } from './manage.js';
 export type { SysrootStatus } from './status.js';
 export { type InitOptions, Sysroot } from './sysroot.js';
 export type { SysrootLock } from './sysroot-lock.js';
-export type {
-  SwitchOptions,
-  UpgradeOptions,
-  UpgradeProgress,
-  UpgradePull,
-  UpgradeResult,
-} from './upgrade.js';
+export type { SwitchOptions, UpgradeOptions, UpgradeProgress, UpgradeResult } from './upgrade.js';

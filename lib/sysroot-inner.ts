@@ -29,11 +29,11 @@ export type Step = <T, P = never>(
 export function locked<T>(
   sysroot: SysrootInner,
   options: CallOptions,
-  body: (step: Step) => Promise<T>,
+  body: (step: Step, signal: AbortSignal) => Promise<T>,
 ): Promise<T> {
   return sysroot.lifetime.sequence(options, (signal) =>
     sysroot.locking.during(signal, () =>
-      body((start, stepOptions) => run({ ...stepOptions, signal }, start)),
+      body((start, stepOptions) => run({ ...stepOptions, signal }, start), signal),
     ),
   );
 }
@@ -42,7 +42,7 @@ export function locked<T>(
 export async function changing<T>(
   sysroot: SysrootInner,
   options: CallOptions,
-  body: (step: Step) => Promise<T>,
+  body: (step: Step, signal: AbortSignal) => Promise<T>,
 ): Promise<T> {
   checkNotHolding(sysroot.repo, 'A change of deployments');
   return await locked(sysroot, options, body);

@@ -5,6 +5,7 @@ import {
   checkBoolean,
   checkChecksum,
   checkFunction,
+  checkOptions,
   checkRef,
   checkRemoteName,
   checkString,
@@ -12,25 +13,22 @@ import {
 } from './check.js';
 import { checkStateroot, type DeployProgress } from './deploy.js';
 import type { Deployment } from './deployment.js';
+import type { FetchOptions } from './fetch.js';
 import { native } from './native.js';
+import { pull, type PullOptions, type PullProgress } from './pull.js';
 import { changing, made, type SysrootInner } from './sysroot-inner.js';
 import type { Checksum } from './types.js';
 
 /** How far the pull is; and then what deploying does. */
-export type UpgradeProgress = { phase: 'pull'; pull: UpgradePull } | DeployProgress;
+export type UpgradeProgress = { phase: 'pull'; pull: PullProgress } | DeployProgress;
 
-export interface UpgradePull {
-  /** Objects that are here, of those asked for so far. */
-  fetched: number;
-  requested: number;
-  bytesTransferred: number;
-}
-
-export interface SwitchOptions extends ProgressOptions<UpgradeProgress> {
+export interface SwitchOptions extends ProgressOptions<UpgradeProgress>, FetchOptions {
   /** The stateroot whose deployment is followed up; that of the booted deployment unless given. */
   stateroot?: string | undefined;
   /** Finish the new deployment as the running system shuts down. */
   stage?: boolean | undefined;
+  /** Milliseconds without a byte from the server until TIMED_OUT, 100 at least. libostree itself waits for ever. */
+  stallTimeout?: number | undefined;
 }
 
 export interface UpgradeOptions extends SwitchOptions {
@@ -76,20 +74,31 @@ function requestOf(options: UpgradeOptions, refspec: string | undefined): Upgrad
   return { stateroot, refspec, overrideCommit, allowDowngrade, stage, deploy: !pullOnly };
 }
 
+/** How the server is asked: the options that a pull shares. */
+function fetching(options: UpgradeOptions): PullOptions {
+  const { overrideUrl, httpHeaders, networkRetries, appendUserAgent, stallTimeout, onProgress } = options;
+  return {
+    ...{ overrideUrl, httpHeaders, networkRetries, appendUserAgent, stallTimeout },
+    onProgress: onProgress && ((progress) => onProgress({ phase: 'pull', pull: progress })),
+  };
+}
+
 async function follow(
   sysroot: SysrootInner,
   request: UpgradeRequest,
   options: UpgradeOptions,
 ): Promise<UpgradeResult> {
   const { deployOnly = false, onProgress } = options;
-  const older = request.allowDowngrade || request.refspec !== undefined;
-  return await changing(sysroot, options, async (step) => {
+  const how = fetching(options);
+  return await changing(sysroot, options, async (step, signal) => {
     const plan = await step((call) => native().sysrootUpgradePlan(sysroot.native, request, call));
-    const { remote, ref, refspec } = plan;
+    const { remote, ref, refspec, from } = plan;
     if (remote !== undefined && !deployOnly) {
-      const pull = { remote, ref, refspec, newerThan: older ? undefined : plan.from };
-      const pulling = onProgress && ((state: UpgradePull) => onProgress({ phase: 'pull', pull: state }));
-      await step((call) => native().sysrootUpgradePull(sysroot.native, pull, call), { onProgress: pulling });
+      const older = request.allowDowngrade || request.refspec !== undefined;
+      const timestampCheckFromRev = older ? undefined : from;
+      await pull(sysroot.repo, remote, { ...how, signal, refs: [ref], timestampCheckFromRev });
+      const rebase = await step((call) => native().sysrootUpgradeRebase(sysroot.native, refspec, call));
+      if (rebase !== undefined) await pull(sysroot.repo, remote, { ...how, signal, refs: [rebase] });
     }
     const upgraded = await step((call) => native().sysrootUpgradeDeploy(sysroot.native, request, call), {
       onProgress,
@@ -100,6 +109,7 @@ async function follow(
 }
 
 export async function upgrade(sysroot: SysrootInner, options: UpgradeOptions): Promise<UpgradeResult> {
+  checkOptions(options);
   return await follow(sysroot, requestOf(options, undefined), options);
 }
 
@@ -109,7 +119,8 @@ export async function switchTo(
   options: SwitchOptions,
 ): Promise<UpgradeResult> {
   checkTarget(refspec);
-  const { stateroot, stage, onProgress, signal } = options;
+  checkOptions(options);
+  const { stateroot, stage, onProgress } = options;
   const request = requestOf({ stateroot, stage, onProgress }, refspec);
-  return await follow(sysroot, request, { onProgress, signal });
+  return await follow(sysroot, request, { ...options, deployOnly: false });
 }

@@ -33,7 +33,6 @@
 #include "sysroot/status.h"
 #include "sysroot/sysroot.h"
 #include "sysroot/upgrade.h"
-#include "sysroot/upgrade_pull.h"
 
 static Napi::Object Init(Napi::Env env, Napi::Object exports) {
   ostree::CaptureCriticals();
@@ -138,7 +137,7 @@ static Napi::Object Init(Napi::Env env, Napi::Object exports) {
   add("sysrootStatus", ostree::SysrootStatus);
   add("sysrootDeploy", ostree::SysrootDeploy);
   add("sysrootUpgradePlan", ostree::SysrootUpgradePlan);
-  add("sysrootUpgradePull", ostree::SysrootUpgradePull);
+  add("sysrootUpgradeRebase", ostree::SysrootUpgradeRebase);
   add("sysrootUpgradeDeploy", ostree::SysrootUpgradeDeploy);
   add("sysrootMakeDefault", ostree::SysrootMakeDefault);
   add("sysrootRollBack", ostree::SysrootRollBack);

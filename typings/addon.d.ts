@@ -252,8 +252,8 @@ export interface Addon {
   sysrootDeploy(sysroot: SysrootHandle, request: DeployRequest, call: Call): Promise<Changed>;
   /** ostree_sysroot_upgrader_new_for_os_with_flags, ostree_sysroot_upgrader_set_origin */
   sysrootUpgradePlan(sysroot: SysrootHandle, request: UpgradeRequest, call: Call): Promise<UpgradePlan>;
-  /** ostree_repo_pull_with_options */
-  sysrootUpgradePull(sysroot: SysrootHandle, request: UpgradePullRequest, call: Call): Promise<void>;
+  /** The ref to go on with, where the commit of this one says that its life has ended. */
+  sysrootUpgradeRebase(sysroot: SysrootHandle, refspec: string, call: Call): Promise<string | undefined>;
   /** ostree_sysroot_upgrader_pull, ostree_sysroot_deploy_tree_with_options, ostree_sysroot_simple_write_deployment */
   sysrootUpgradeDeploy(sysroot: SysrootHandle, request: UpgradeRequest, call: Call): Promise<Upgraded>;
   /** ostree_sysroot_write_deployments_with_options */
@@ -598,12 +598,6 @@ export interface UpgradePlan {
   from: string;
   remote?: string;
   ref: string;
-}
-export interface UpgradePullRequest {
-  remote: string;
-  ref: string;
-  refspec: string;
-  newerThan?: string | undefined;
 }
 export interface Upgraded {
   changed: boolean;

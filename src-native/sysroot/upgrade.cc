@@ -1,5 +1,6 @@
 #include "upgrade.h"
 
+#include "core/validate.h"
 #include "init.h"
 #include "new_deployment.h"
 #include "repo/rev.h"
@@ -188,6 +189,19 @@ Napi::Value SysrootUpgradePlan(const Napi::CallbackInfo& info) {
     if (refspec.remote) plan.remote = refspec.remote.get();
     plan.ref = request.overrideCommit ? *request.overrideCommit : refspec.ref.get();
     return plan;
+  });
+}
+
+// The ref to go on with, where the commit of this one says that its life has ended.
+Napi::Value SysrootUpgradeRebase(const Napi::CallbackInfo& info) {
+  Args args(info);
+  auto sysroot = args.Handle<Sysroot>("sysroot");
+  auto refspec = args.Next<std::string>("refspec");
+  return Async(args, sysroot->Work(), [sysroot, refspec](Job&) {
+    auto checksum = ResolveRev(sysroot->repo_handle(), refspec);
+    auto rebase = CommitText(sysroot->repo_handle(), checksum, OSTREE_COMMIT_META_KEY_ENDOFLIFE_REBASE);
+    if (rebase) CheckRef(*rebase, "What the commit " + checksum + " names to go on with");
+    return rebase;
   });
 }
 

@@ -272,6 +272,15 @@ describe('cleanup', () => {
     await cleaning;
   });
 
+  it('fails at once inside a transaction on the repository, which it would wait for', async () => {
+    const path = await deployed(await tinyOs());
+    await using sysroot = await Sysroot.open(path);
+    const inside = sysroot.repo.transaction(() => sysroot.cleanup());
+    await expect(inside).rejects.toMatchObject({ code: 'LOCKED', details: { holder: 'this-process' } });
+    await sysroot.repo.transaction(() => sysroot.pin(at(sysroot, 0)));
+    expect(sysroot.deployments[0]?.pinned).toBe(true);
+  });
+
   it('ends its wait with the reason of the signal', async () => {
     const path = await deployed(await tinyOs());
     await using sysroot = await Sysroot.open(path);

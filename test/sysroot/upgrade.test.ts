@@ -154,6 +154,15 @@ describe('upgrade', () => {
     expect(await contents(ours.path)).toEqual(await contents(theirs.path));
   });
 
+  it('rejects a ref to go on with that is none', async () => {
+    const os = await tinyOs();
+    const { path } = await device(os);
+    await os.publish('last', {}, '--add-metadata-string=ostree.endoflife-rebase=../../x');
+    await using sysroot = await Sysroot.open(path);
+    await expect(sysroot.upgrade(OS)).rejects.toMatchObject({ code: 'INVALID_ARGUMENT' });
+    expect(sysroot.deployments).toHaveLength(1);
+  });
+
   it('follows a local ref without asking a server', async () => {
     const os = await tinyOs();
     const { path } = await device(os);
@@ -242,6 +251,17 @@ describe('upgrade', () => {
     expect(sysroot.deployments[0]?.pinned).toBe(true);
   });
 
+  it('rejects with TIMED_OUT when a server stalls for longer than it may', async () => {
+    const os = await tinyOs();
+    const { path } = await device(os);
+    const { url } = await stalling();
+    await using sysroot = await Sysroot.open(path);
+    await sysroot.repo.config.set('remote "origin".url', url);
+    const upgrading = sysroot.upgrade({ ...OS, stallTimeout: 200 });
+    await expect(upgrading).rejects.toMatchObject({ code: 'TIMED_OUT', remote: 'origin' });
+    await sysroot.pin(sysroot.deployments[0] ?? '');
+  });
+
   it('rejects where there is nothing to upgrade', async () => {
     const os = await tinyOs();
     const { path } = await os.sysroot();
@@ -276,6 +296,8 @@ describe('upgrade', () => {
     [{ pullOnly: 1 }, 'ERR_INVALID_ARG_TYPE'],
     [{ allowDowngrade: 'yes' }, 'ERR_INVALID_ARG_TYPE'],
     [{ onProgress: 5 }, 'ERR_INVALID_ARG_TYPE'],
+    [{ stallTimeout: 1 }, 'ERR_INVALID_ARG_VALUE'],
+    [{ httpHeaders: { 'a b': 'c' } }, 'ERR_INVALID_ARG_VALUE'],
     [{ signal: 5 }, 'ERR_INVALID_ARG_TYPE'],
     [5, 'ERR_INVALID_ARG_TYPE'],
   ])('refuses %j', async (options, code) => {
