@@ -26,8 +26,11 @@ export { type CreateOptions, type OpenOptions, Repo, type RepoMode } from './rep
 export type { ListRefsOptions, RefInfo, RefPlace, ResolveRevOptions, SetRefOptions } from './refs.js';
 
 // commits: reading, log, diff
+export type { Commit, LogOptions, ObjectSize, ReadCommitOptions } from './commit-read.js';
 
 // trees and files
+export type { ReadStreamOptions } from './stream.js';
+export type { Entry, ReadFileOptions, ReadStringOptions, XattrsOptions } from './tree.js';
 
 // commits: writing, transactions
 export type {

@@ -1,9 +1,11 @@
 import { resolve } from 'node:path';
+import type { Readable } from 'node:stream';
 
 import type { OpenedRepo, RepoHandle, RepoInfo } from '../typings/addon.js';
 import { type CallOptions, run } from './call.js';
 import { checkBoolean, checkName, checkOneOf, checkOptions } from './check.js';
 import { commit, type CommitOptions, type CommitResult, type MetadataInput } from './commit.js';
+import * as commits from './commit-read.js';
 import { RepoConfig } from './config.js';
 import { setDetachedMetadata } from './detached.js';
 import { fsck, type FsckOptions, type FsckReport } from './fsck.js';
@@ -17,6 +19,8 @@ import { type RemoveSignaturesOptions, type Signer, removeSignatures, sign } fro
 import { Summary } from './summary.js';
 import { Remotes } from './remotes.js';
 import { begin, transaction, type Transaction, type TransactionOptions } from './transaction.js';
+import { createReadStream, type ReadStreamOptions } from './stream.js';
+import * as tree from './tree.js';
 import type { Checksum, Rev } from './types.js';
 import { type VerifyOptions, type VerifyResult, verify } from './verify.js';
 
@@ -235,7 +239,101 @@ export class Repo implements AsyncDisposable {
 
   // commits: reading, log, diff
 
+  /**
+   * What a commit says of itself. Wraps `ostree_repo_load_commit()`, `ostree_repo_read_commit_detached_metadata()`
+   * and `ostree_commit_get_object_sizes()`.
+   *
+   * @throws {OstreeError} `NOT_FOUND`; `CORRUPT` when the object is damaged
+   */
+  readCommit(rev: Rev, options: commits.ReadCommitOptions = {}): Promise<commits.Commit> {
+    return commits.readCommit(this.#inner, rev, options);
+  }
+
+  /**
+   * A commit, its parent, and so on, as `ostree log`. It ends without an error where the history that was pulled
+   * ends. Wraps `ostree_repo_load_commit()`.
+   *
+   * @throws {OstreeError} `NOT_FOUND` for the first commit, `CORRUPT` for any, on `next()`
+   */
+  log(rev: Rev, options: commits.LogOptions = {}): AsyncIterableIterator<commits.Commit> {
+    return commits.log(this.#inner, rev, options);
+  }
+
   // trees and files
+  //
+  // A path leads from the root of the commit, whether it begins with a slash or not. Symlinks on the way are
+  // followed inside the tree, 40 at most, and never out of it.
+
+  /**
+   * What is at a path; a symlink at its end is followed. Wraps `ostree_repo_load_file()`.
+   *
+   * @throws {OstreeError} `NOT_FOUND`, `NOT_DIRECTORY`; with a checksum, an object of the repository is missing
+   */
+  stat(rev: Rev, path: string, options: CallOptions = {}): Promise<tree.Entry> {
+    return tree.stat(this.#inner, rev, path, true, options);
+  }
+
+  /** What is at a path; a symlink at its end is what it tells of. Wraps `ostree_repo_load_file()`. */
+  lstat(rev: Rev, path: string, options: CallOptions = {}): Promise<tree.Entry> {
+    return tree.stat(this.#inner, rev, path, false, options);
+  }
+
+  /**
+   * What is in a directory: files and symlinks, then directories, each sorted by the bytes of their names.
+   * Wraps `ostree_repo_load_file()`.
+   *
+   * @throws {OstreeError} `NOT_FOUND`, `NOT_DIRECTORY`
+   */
+  readdir(rev: Rev, path: string, options: CallOptions = {}): Promise<tree.Entry[]> {
+    return tree.readdir(this.#inner, rev, path, options);
+  }
+
+  /**
+   * What is at a path, and all that is below it, in the order of `ostree ls -R`: each directory before what is in
+   * it, and in it the files before the directories. A prune may run in the midst of it. Wraps `ostree_repo_load_file()`.
+   */
+  walk(rev: Rev, path = '/', options: CallOptions = {}): AsyncIterableIterator<tree.Entry> {
+    return tree.walk(this.#inner, rev, path, options);
+  }
+
+  /**
+   * The target of a symlink; a byte of it that is not UTF-8 reads `\\xff`. Wraps `ostree_repo_load_file()`.
+   *
+   * @throws {OstreeError} `INVALID_ARGUMENT` when there is something else
+   */
+  readlink(rev: Rev, path: string, options: CallOptions = {}): Promise<string> {
+    return tree.readlink(this.#inner, rev, path, options);
+  }
+
+  /** The extended attributes of what is at a path, by name. Wraps `ostree_repo_load_file()`. */
+  xattrs(rev: Rev, path: string, options: tree.XattrsOptions = {}): Promise<Record<string, Buffer>> {
+    return tree.xattrs(this.#inner, rev, path, options);
+  }
+
+  /**
+   * The content of a file, as `ostree cat`. Wraps `ostree_repo_load_file()`, and like it does not compare the
+   * content with its checksum: that is what fsck is for.
+   *
+   * @throws {OstreeError} `NOT_FOUND`, `NOT_DIRECTORY`, `IS_DIRECTORY`, `TOO_LARGE` when it exceeds `maxSize`
+   */
+  readFile(rev: Rev, path: string, options?: tree.ReadFileOptions & { encoding?: null }): Promise<Buffer>;
+  readFile(rev: Rev, path: string, options: BufferEncoding | tree.ReadStringOptions): Promise<string>;
+  readFile(
+    rev: Rev,
+    path: string,
+    options: BufferEncoding | tree.ReadFileOptions = {},
+  ): Promise<Buffer | string> {
+    return tree.readFile(this.#inner, rev, path, options);
+  }
+
+  /**
+   * The content of a file, or a part of it, as a stream. It is opened when it is first read from. In an archive
+   * repository what lies before `start` has to be inflated. Aborting the signal destroys it with the signal's
+   * reason, closing the Repo with `CLOSED`. Wraps `ostree_repo_load_file()`.
+   */
+  createReadStream(rev: Rev, path: string, options: ReadStreamOptions = {}): Readable {
+    return createReadStream(this.#inner, rev, path, options);
+  }
 
   // commits: writing, transactions
 

@@ -2,6 +2,7 @@
 import type { CommitResult, CommitStats, TransactionHandle } from '../typings/addon.js';
 import { type CallOptions, run } from './call.js';
 import { checkBoolean, checkChecksum, checkFunction, checkOptions, valueError } from './check.js';
+import type { Commit, ReadCommitOptions } from './commit-read.js';
 import { type CommitOptions, commitSpec } from './commit.js';
 import { whileHolding } from './holding.js';
 import { Lifetime } from './lifetime.js';
@@ -13,7 +14,8 @@ import {
   type ResolveRevOptions,
   type SetRefOptions,
 } from './refs.js';
-import { Repo, type RepoInner } from './repo.js';
+import { innerOf, Repo, type RepoInner } from './repo.js';
+import { readFile, type ReadFileOptions, type ReadStringOptions } from './tree.js';
 import type { Checksum, Rev } from './types.js';
 
 export type { CommitStats };
@@ -120,6 +122,22 @@ export class Transaction implements AsyncDisposable {
   /** As {@link Repo.resolveRev}. The refs set in this transaction are not there yet. */
   async resolveRev(rev: Rev, options: ResolveRevOptions = {}): Promise<Checksum> {
     return await this.repo.resolveRev(rev, options);
+  }
+
+  /** As {@link Repo.readCommit}, of the transaction's own commits too. */
+  async readCommit(rev: Rev, options: ReadCommitOptions = {}): Promise<Commit> {
+    return await this.repo.readCommit(rev, options);
+  }
+
+  /** As {@link Repo.readFile}, of the transaction's own commits too. */
+  readFile(rev: Rev, path: string, options?: ReadFileOptions & { encoding?: null }): Promise<Buffer>;
+  readFile(rev: Rev, path: string, options: BufferEncoding | ReadStringOptions): Promise<string>;
+  async readFile(
+    rev: Rev,
+    path: string,
+    options: BufferEncoding | ReadFileOptions = {},
+  ): Promise<Buffer | string> {
+    return await readFile(innerOf(this.repo), rev, path, options);
   }
 
   /**

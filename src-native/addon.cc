@@ -8,8 +8,11 @@
 #include "core/variant.h"
 #include "core/version.h"
 #include "repo/commit.h"
+#include "repo/commit_read.h"
 #include "repo/config.h"
+#include "repo/cursor.h"
 #include "repo/detached.h"
+#include "repo/file_read.h"
 #include "repo/fsck.h"
 #include "repo/prune.h"
 #include "repo/pull.h"
@@ -23,7 +26,9 @@
 #include "repo/sign.h"
 #include "repo/summary.h"
 #include "repo/transaction.h"
+#include "repo/tree_read.h"
 #include "repo/verify.h"
+#include "repo/walk.h"
 #include "sysroot/config_diff.h"
 #include "sysroot/deploy.h"
 #include "sysroot/init.h"
@@ -77,9 +82,24 @@ static Napi::Object Init(Napi::Env env, Napi::Object exports) {
   add("refSet", ostree::RefSet);
   add("refSetAlias", ostree::RefSetAlias);
 
+  // long lists
+  add("cursorNext", ostree::CursorNext);
+
   // commits: reading, log, diff
+  add("commitRead", ostree::CommitRead);
+  add("commitLog", ostree::CommitLog);
 
   // trees and files
+  add("treeStat", ostree::TreeStat);
+  add("treeReadlink", ostree::TreeReadlink);
+  add("treeXattrs", ostree::TreeXattrs);
+  add("treeList", ostree::TreeList);
+  add("treeWalk", ostree::TreeWalk);
+  add("fileRead", ostree::FileRead);
+  add("fileOpen", ostree::FileOpen);
+  add("fileFill", ostree::FileFill);
+  add("fileSeek", ostree::FileSeek);
+  add("fileClose", ostree::FileClose);
 
   // commits: writing, transactions
   add("commitCreate", ostree::CommitCreate);

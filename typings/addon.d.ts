@@ -12,6 +12,9 @@ export type PruneScan = Handle<'prune scan'>;
 export type SysrootHandle = Handle<'sysroot'>;
 export type TransactionHandle = Handle<'transaction'>;
 export type LockHandle = Handle<'lock'>;
+export type FileHandle = Handle<'file'>;
+/** A list that comes in batches; nothing is read before the first. */
+export type Cursor<T> = Handle<'cursor'> & { readonly items?: T };
 
 /** What a failed operation rejects with; lib/errors.ts makes an OstreeError of it. */
 export interface NativeFailure {
@@ -91,9 +94,37 @@ export interface Addon {
   /** ostree_repo_set_alias_ref_immediate */
   refSetAlias(repo: RepoHandle, ref: string, target: string, call: Call): Promise<void>;
 
+  // long lists
+  /** The next batch, of a limited number and made in a limited time. */
+  cursorNext<T>(cursor: Cursor<T>, call: Call): Promise<Batch<T>>;
+
   // commits: reading, log, diff
+  /** ostree_repo_load_commit, ostree_repo_read_commit_detached_metadata, ostree_commit_get_object_sizes */
+  commitRead(repo: RepoHandle, rev: string, variants: boolean, call: Call): Promise<CommitInfo>;
+  /** ostree_repo_load_commit, ostree_commit_get_parent */
+  commitLog(repo: RepoHandle, rev: string, variants: boolean): Cursor<CommitInfo>;
 
   // trees and files
+  /** ostree_repo_load_file, ostree_repo_load_object_stream */
+  treeStat(repo: RepoHandle, rev: string, path: string, follow: boolean, call: Call): Promise<TreeEntry>;
+  /** ostree_repo_load_file */
+  treeReadlink(repo: RepoHandle, rev: string, path: string, call: Call): Promise<string>;
+  /** ostree_repo_load_file, ostree_repo_load_object_stream */
+  treeXattrs(repo: RepoHandle, rev: string, path: string, follow: boolean, call: Call): Promise<Xattr[]>;
+  /** What is in a directory. */
+  treeList(repo: RepoHandle, rev: string, path: string): Cursor<TreeEntry>;
+  /** What is at a path, and all that is below it. */
+  treeWalk(repo: RepoHandle, rev: string, path: string): Cursor<TreeEntry>;
+  /** ostree_repo_load_file: the data of a small file, a handle of a larger one */
+  fileRead(repo: RepoHandle, rev: string, path: string, maxSize: number, call: Call): Promise<FileContent>;
+  /** ostree_repo_load_file */
+  fileOpen(repo: RepoHandle, rev: string, path: string, call: Call): Promise<OpenedFile>;
+  /** g_input_stream_read: fills the array; the number of bytes, fewer only at the end of the file */
+  fileFill(file: FileHandle, bytes: Uint8Array, call: Call): Promise<number>;
+  /** lseek, or inflating for a short time: the position it has come to */
+  fileSeek(file: FileHandle, position: number, call: Call): Promise<number>;
+  /** Gives up the descriptor; synchronous. */
+  fileClose(file: FileHandle): void;
 
   // commits: writing, transactions
   /** ostree_repo_prepare_transaction, ostree_repo_write_commit, ostree_repo_transaction_set_ref, ostree_repo_commit_transaction */
@@ -337,6 +368,59 @@ export interface RefTarget {
   expected?: string | null | undefined;
   mustExist?: boolean | undefined;
   commitMustExist?: boolean | undefined;
+}
+
+// long lists
+export interface Batch<T> {
+  items: T[];
+  done: boolean;
+}
+
+// commits: reading, log, diff
+export interface CommitInfo {
+  checksum: string;
+  parent: string | null;
+  subject: string;
+  body: string;
+  /** Seconds since 1970. */
+  timestamp: number;
+  version: string | null;
+  metadata: Record<string, unknown>;
+  detachedMetadata?: Record<string, unknown>;
+  rootContents: string;
+  rootMetadata: string;
+  contentChecksum: string;
+  state: 'normal' | 'partial' | 'fsck-partial';
+  /** Of each object 49 bytes: its type (1), checksum (32), archived size (8), unpacked size (8, of this machine's order). */
+  sizes?: Buffer;
+}
+
+// trees and files
+export interface TreeEntry {
+  path: string;
+  name: string;
+  type: 'file' | 'directory' | 'symlink';
+  mode: number;
+  uid: number;
+  gid: number;
+  size: number;
+  target?: string;
+  checksum: string;
+  contentsChecksum?: string;
+  metadataChecksum?: string;
+}
+export interface Xattr {
+  name: string;
+  value: Buffer;
+}
+export interface FileContent {
+  size: number;
+  data?: Buffer;
+  file?: FileHandle;
+}
+export interface OpenedFile {
+  file: FileHandle;
+  size: number;
 }
 
 // fsck, prune

@@ -112,6 +112,10 @@ RepoInfo Repo::Info() const {
 
 std::shared_ptr<Executor> Repo::ReadWork() const { return strand_ ? strand_ : ReadPool(); }
 
+std::shared_ptr<Executor> Repo::SharedReads(const std::string& what) const {
+  return strand_ ? strand_ : gate_->Pass(Gate::Kind::kShared, what, ReadPool());
+}
+
 std::shared_ptr<Executor> Repo::SharedWork(const std::string& what) const {
   return strand_ ? strand_ : gate_->Pass(Gate::Kind::kShared, what, OwnThread());
 }

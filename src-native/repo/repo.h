@@ -70,8 +70,9 @@ class Repo {
   RepoInfo Info() const;
 
   // Where work on it runs.
-  std::shared_ptr<Executor> ReadWork() const;                              // short reads
-  std::shared_ptr<Executor> SharedWork(const std::string& what) const;     // long work that others may do too
+  std::shared_ptr<Executor> ReadWork() const;                            // short reads
+  std::shared_ptr<Executor> SharedReads(const std::string& what) const;  // short reads, while nobody is alone
+  std::shared_ptr<Executor> SharedWork(const std::string& what) const;   // long work that others may do too
   std::shared_ptr<Executor> ExclusiveWork(const std::string& what) const;  // alone in this process
   // Commits to one branch, one after another; to none ("") side by side.
   std::shared_ptr<Executor> BranchWork(const std::string& branch) const;

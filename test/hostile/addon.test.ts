@@ -29,6 +29,8 @@ const FUZZ = `
   const toClose = await addon.sysrootOpen(sysrootPath, addon.callNew());
   const [deployment] = sysroot.deployments;
   const main = await addon.refResolve(open.handle, 'main', false, addon.callNew());
+  const cursor = addon.treeWalk(open.handle, 'main', '/');
+  const { file } = await addon.fileOpen(open.handle, 'main', 'dir/b', addon.callNew());
   const values = [
     undefined, null, true, false, 0, -1, 1.5, NaN, Infinity, 2 ** 53, -(2 ** 31), 10n, Symbol('x'),
     '', 'x', 'main', 'main^', 'missing^', 'zz', '../../../x', 'a\\0b', 'x'.repeat(5000), '\\ud800', main, 'f'.repeat(64), repoPath,
@@ -36,7 +38,7 @@ const FUZZ = `
     { get path() { throw new Error('getter'); } }, new Proxy({}, { get() { throw new Error('trap'); } }), Object.create(null),
     () => {}, () => { throw new Error('callback'); }, class {}, new Uint8Array(3), new Uint8Array(0), new Float64Array(2), Buffer.from('x'),
     new ArrayBuffer(4), new Date(), new Date(NaN), new Map(), new Error('x'), Promise.resolve(), open.handle, open, globalThis.process.versions,
-    sysroot.handle, deployment.id, deployment, { rev: main, stateroot: 'tiny' }, { append: ['a'] }, { delete: ['b'] }, ['quiet', 'a=b'],
+    cursor, file, '/', 'dir/b', sysroot.handle, deployment.id, deployment, { rev: main, stateroot: 'tiny' }, { append: ['a'] }, { delete: ['b'] }, ['quiet', 'a=b'],
   ];
   const call = () => (random() < 0.8 ? addon.callNew(random() < 0.3 ? () => {} : undefined) : pick(values));
   const argument = () => {
@@ -51,7 +53,7 @@ const FUZZ = `
   for (let i = 0; i < calls; i++) {
     const name = names[i % names.length];
     const args = Array.from({ length: Math.floor(random() * 7) }, argument);
-    const handle = name === 'sysrootClose' ? toClose.handle : name.startsWith('sysroot') ? sysroot.handle : open.handle;
+    const handle = name === 'sysrootClose' ? toClose.handle : name.startsWith('sysroot') ? sysroot.handle : name.startsWith('cursor') ? cursor : /^file(Fill|Seek|Close)/.test(name) ? file : open.handle;
     if (random() < 0.6) args.unshift(handle);
     if (random() < 0.8) args.push(call());
     let result;

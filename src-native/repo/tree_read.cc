@@ -1,0 +1,88 @@
+#include "tree_read.h"
+
+#include "repo.h"
+#include "tree.h"
+
+namespace ostree {
+namespace {
+
+struct Xattr {
+  std::string name;
+  Bytes value;
+
+  void Fields(auto&& field) {
+    field("name", name);
+    field("value", value);
+  }
+};
+
+Bytes BytesAt(GVariant* tuple, size_t index) {
+  auto child = Shared<GVariant>::Take(g_variant_get_child_value(tuple, index));
+  gsize size = 0;
+  auto* data = static_cast<const uint8_t*>(g_variant_get_fixed_array(child.get(), &size, 1));
+  return size ? Bytes(data, data + size) : Bytes();
+}
+
+// From an a(ayay), whose names end with a NUL.
+std::vector<Xattr> ReadXattrs(GVariant* xattrs) {
+  std::vector<Xattr> result;
+  for (gsize i = 0; i < g_variant_n_children(xattrs); i++) {
+    auto pair = Shared<GVariant>::Take(g_variant_get_child_value(xattrs, i));
+    auto name = BytesAt(pair.get(), 0);
+    while (!name.empty() && name.back() == 0) name.pop_back();
+    result.push_back({ValidUtf8(std::string(name.begin(), name.end())), BytesAt(pair.get(), 1)});
+  }
+  return result;
+}
+
+Shared<GVariant> XattrsOf(const CommitTree& tree, const CommitTree::Found& found, GCancellable* cancellable) {
+  if (!found.directory) return found.file.xattrs;
+  auto type = OSTREE_OBJECT_TYPE_DIR_META;
+  auto dirmeta = LoadMetadata(tree.repo(), type, found.directory->metadata, cancellable);
+  return Shared<GVariant>::Take(g_variant_get_child_value(dirmeta.get(), 3));
+}
+
+}  // namespace
+
+// ostree_repo_load_file, ostree_repo_load_object_stream
+Napi::Value TreeStat(const Napi::CallbackInfo& info) {
+  Args args(info);
+  auto repo = args.Handle<Repo>("repo");
+  auto rev = args.Next<std::string>("rev");
+  auto path = args.Next<std::string>("path");
+  auto follow = args.Next<bool>("follow");
+  return Async(args, repo->ReadWork(), [repo, rev, path, follow](Job& job) {
+    CommitTree tree(repo->reader(), rev, job.cancellable());
+    return tree.Describe(tree.Find(path, follow));
+  });
+}
+
+// ostree_repo_load_file
+Napi::Value TreeReadlink(const Napi::CallbackInfo& info) {
+  Args args(info);
+  auto repo = args.Handle<Repo>("repo");
+  auto rev = args.Next<std::string>("rev");
+  auto path = args.Next<std::string>("path");
+  return Async(args, repo->ReadWork(), [repo, rev, path](Job& job) {
+    CommitTree tree(repo->reader(), rev, job.cancellable());
+    auto found = tree.Find(path, /* follow_last */ false);
+    if (!found.info().is_symlink()) throw tree.Fail("INVALID_ARGUMENT", "Not a symbolic link", path);
+    return ValidUtf8(found.info().target);
+  });
+}
+
+// ostree_repo_load_file, ostree_repo_load_object_stream
+Napi::Value TreeXattrs(const Napi::CallbackInfo& info) {
+  Args args(info);
+  auto repo = args.Handle<Repo>("repo");
+  auto rev = args.Next<std::string>("rev");
+  auto path = args.Next<std::string>("path");
+  auto follow = args.Next<bool>("follow");
+  return Async(args, repo->ReadWork(), [repo, rev, path, follow](Job& job) {
+    CommitTree tree(repo->reader(), rev, job.cancellable());
+    auto found = tree.Find(path, follow, kFileXattrs);
+    return tree.Naming(path, [&] { return ReadXattrs(XattrsOf(tree, found, job.cancellable()).get()); });
+  });
+}
+
+}  // namespace ostree
