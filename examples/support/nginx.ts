@@ -1,0 +1,67 @@
+// nginx on a free port of the loopback interface, serving one directory.
+import { type ChildProcess, spawn } from 'node:child_process';
+import { once } from 'node:events';
+import { mkdtemp, rm, writeFile } from 'node:fs/promises';
+import { connect, createServer } from 'node:net';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { setTimeout as sleep } from 'node:timers/promises';
+
+export interface Server extends AsyncDisposable {
+  url: string;
+}
+
+async function freePort(): Promise<number> {
+  const server = createServer().listen(0, '127.0.0.1');
+  await once(server, 'listening');
+  const address = server.address();
+  server.close();
+  await once(server, 'close');
+  if (typeof address !== 'object' || address === null) throw new Error('no port');
+  return address.port;
+}
+
+function config(root: string, port: number, scratch: string): string {
+  const temporary = ['client_body', 'proxy', 'fastcgi', 'uwsgi', 'scgi']
+    .map((name) => `${name}_temp_path ${scratch}/${name};`)
+    .join(' ');
+  return `
+    daemon off; worker_processes 1; pid ${scratch}/pid; error_log stderr crit; ${process.getuid?.() === 0 ? 'user root;' : ''}
+    events {}
+    http { access_log off; sendfile on; ${temporary} server { listen 127.0.0.1:${port}; root ${root}; } }`;
+}
+
+async function answers(port: number, nginx: ChildProcess): Promise<void> {
+  for (;;) {
+    if (nginx.exitCode !== null) throw new Error(`nginx ended with ${nginx.exitCode}`);
+    const socket = connect(port, '127.0.0.1');
+    const connected = await Promise.race([
+      once(socket, 'connect').then(() => true),
+      once(socket, 'error').then(() => false),
+    ]).catch(() => false);
+    socket.destroy();
+    if (connected) return;
+    await sleep(20);
+  }
+}
+
+/** Starts nginx; disposing of the result stops it. */
+export async function serve(root: string): Promise<Server> {
+  const scratch = await mkdtemp(join(tmpdir(), 'nginx-'));
+  const port = await freePort();
+  await writeFile(join(scratch, 'nginx.conf'), config(root, port, scratch));
+  const nginx = spawn('nginx', ['-c', join(scratch, 'nginx.conf')], {
+    stdio: ['ignore', 'ignore', 'inherit'],
+    env: { ...process.env, PATH: `${process.env['PATH']}:/usr/sbin:/sbin` },
+  });
+  await answers(port, nginx);
+  return {
+    url: `http://127.0.0.1:${port}`,
+    async [Symbol.asyncDispose]() {
+      const ended = once(nginx, 'exit');
+      nginx.kill('SIGTERM');
+      await ended;
+      await rm(scratch, { recursive: true, force: true });
+    },
+  };
+}
