@@ -22,15 +22,18 @@ export interface Deployment {
   readonly checksum: Checksum;
   /** Tells deployments of one commit apart. */
   readonly deploySerial: number;
-  /** Of its kernel and initramfs; null until a staged deployment is finished. */
+  /** Of its kernel and initramfs; null when it is not known. */
   readonly bootChecksum: string | null;
-  /** Tells deployments with one kernel apart. */
+  /** Tells deployments with one kernel apart; -1 until a staged deployment is finished. */
   readonly bootSerial: number;
   /** What its commit calls its version. */
   readonly version: string | null;
   /** null when it has no origin file. */
   readonly origin: Origin | null;
-  /** Without `ostree=`, which libostree sets itself. */
+  /**
+   * Without `ostree=`, which libostree sets itself. Of a staged deployment only what it was given: where it was given
+   * none, it takes over those of the deployment it follows as it is finished.
+   */
   readonly kernelArgs: readonly string[];
   /** Paths below /boot. */
   readonly overlayInitrds: readonly string[];
