@@ -5,6 +5,7 @@
 #include <list>
 
 #include "thread.h"
+#include "thread_pool.h"
 
 namespace ostree {
 namespace {
@@ -29,48 +30,21 @@ void RunWithContext(Operation& operation) {
 }
 
 // The singletons below are never destroyed: their threads may outlive main().
-class ReadThreads final : public Executor {
+ThreadPool& ReadThreads() {
+  static auto* pool = new ThreadPool("ostree-read", 0, kReadThreads);
+  return *pool;
+}
+
+class ReadPoolExecutor final : public Executor {
  public:
-  static ReadThreads& Instance() {
-    static auto* threads = new ReadThreads;
-    return *threads;
-  }
-
   void Post(std::shared_ptr<Operation> operation) override {
-    Run([operation = std::move(operation)] { operation->Run(); });
-  }
-
-  void Run(std::function<void()> task) {
-    std::lock_guard lock(mutex_);
-    tasks_.push_back(std::move(task));
-    if (idle_ < tasks_.size() && threads_ < kReadThreads) {
-      threads_++;
-      StartThread("ostree-read", 0, [this] { Main(); });
-    }
-    changed_.notify_one();
-  }
-
- private:
-  void Main() {
-    std::unique_lock lock(mutex_);
-    for (;;) {
-      idle_++;
-      changed_.wait(lock, [this] { return !tasks_.empty(); });
-      idle_--;
-      auto task = std::move(tasks_.front());
-      tasks_.pop_front();
-      lock.unlock();
-      task();
-      task = nullptr;  // what it holds goes before the lock is taken again
-      lock.lock();
+    std::function<void()> task = [operation] { operation->Run(); };
+    try {
+      ReadThreads().Run(task);
+    } catch (const Failure& no_thread) {
+      operation->Refuse(no_thread);
     }
   }
-
-  std::mutex mutex_;
-  std::condition_variable changed_;
-  std::deque<std::function<void()>> tasks_;
-  size_t idle_ = 0;
-  unsigned threads_ = 0;
 };
 
 class OwnThreadPool {
@@ -85,33 +59,54 @@ class OwnThreadPool {
     return *pool;
   }
 
+  // Throws when no thread can be started, and none runs that would come to it later.
   void Post(Task task) {
     std::lock_guard lock(mutex_);
     waiting_.push_back(std::move(task));
-    StartWhatMay();
-  }
-
-  void MakeRoom() {
-    std::lock_guard lock(mutex_);
-    StartWhatMay();
-  }
-
- private:
-  void StartWhatMay() {
-    auto counted = [](const auto& task) { return !task.operation || !task.operation->abandoned(); };
-    while (!waiting_.empty() &&
-           static_cast<size_t>(std::count_if(running_.begin(), running_.end(), counted)) < kMaxOwnThreads) {
-      running_.splice(running_.end(), waiting_, waiting_.begin());
-      StartThread("ostree-work", 0, [this, task = std::prev(running_.end())] { Main(task); });
+    try {
+      StartWhatMay();
+    } catch (const Failure&) {
+      if (Counted() > 0) return;
+      waiting_.pop_back();
+      throw;
     }
   }
 
-  void Main(std::list<Task>::iterator task) {
-    task->run();
-    std::list<Task> ended;
+  void MakeRoom() noexcept {
     std::lock_guard lock(mutex_);
-    ended.splice(ended.begin(), running_, task);
-    StartWhatMay();
+    try {
+      StartWhatMay();
+    } catch (const Failure&) {
+      // Whichever thread ends next goes on with what waits.
+    }
+  }
+
+ private:
+  size_t Counted() const {
+    auto counted = [](const auto& task) { return !task.operation || !task.operation->abandoned(); };
+    return static_cast<size_t>(std::count_if(running_.begin(), running_.end(), counted));
+  }
+
+  bool MayStart() const { return !waiting_.empty() && Counted() < kMaxOwnThreads; }
+
+  void StartWhatMay() {
+    while (MayStart()) {
+      StartThread("ostree-work", 0, [this, task = waiting_.begin()] { Main(task); });
+      running_.splice(running_.end(), waiting_, waiting_.begin());
+    }
+  }
+
+  // A thread that has done its task goes on with the next one: another need not be to be had.
+  void Main(std::list<Task>::iterator task) {
+    for (;;) {
+      task->run();
+      std::list<Task> ended;  // goes when the lock does not hold any more
+      std::lock_guard lock(mutex_);
+      ended.splice(ended.begin(), running_, task);
+      if (!MayStart()) return;
+      task = waiting_.begin();
+      running_.splice(running_.end(), waiting_, task);
+    }
   }
 
   std::mutex mutex_;
@@ -121,7 +116,11 @@ class OwnThreadPool {
 class OwnThreadExecutor final : public Executor {
  public:
   void Post(std::shared_ptr<Operation> operation) override {
-    OwnThreads::Run([operation] { RunWithContext(*operation); }, operation);
+    try {
+      OwnThreads::Run([operation] { RunWithContext(*operation); }, operation);
+    } catch (const Failure& no_thread) {
+      operation->Refuse(no_thread);
+    }
   }
 };
 
@@ -139,10 +138,7 @@ class AbandonableExecutor final : public Executor {
 
 }  // namespace
 
-std::shared_ptr<Executor> ReadPool() {
-  // Not owned by the pointer: the pool lives as long as the process.
-  return std::shared_ptr<Executor>(std::shared_ptr<void>(), &ReadThreads::Instance());
-}
+std::shared_ptr<Executor> ReadPool() { return std::make_shared<ReadPoolExecutor>(); }
 
 std::shared_ptr<Executor> OwnThread() { return std::make_shared<OwnThreadExecutor>(); }
 
@@ -150,7 +146,13 @@ std::shared_ptr<Executor> Abandonable(std::shared_ptr<Executor> executor) {
   return std::make_shared<AbandonableExecutor>(std::move(executor));
 }
 
-void RunLater(std::function<void()> task) { ReadThreads::Instance().Run(std::move(task)); }
+void RunLater(std::function<void()> task) {
+  try {
+    ReadThreads().Run(task);
+  } catch (const Failure&) {
+    task();  // late is better, but never is worse
+  }
+}
 
 void OwnThreads::MakeRoom() { OwnThreadPool::Instance().MakeRoom(); }
 
@@ -159,10 +161,25 @@ void OwnThreads::Run(std::function<void()> task, std::shared_ptr<Operation> oper
 }
 
 void Strand::Post(std::shared_ptr<Operation> operation) {
-  std::lock_guard lock(mutex_);
-  queue_.push_back(std::move(operation));
-  if (std::exchange(active_, true)) return;
-  OwnThreads::Run([self = shared_from_this()] { self->RunAll(); }, nullptr);
+  try {
+    std::lock_guard lock(mutex_);
+    queue_.push_back(operation);
+    if (active_) return;
+    active_ = true;
+    Start();
+  } catch (const Failure& no_thread) {
+    operation->Refuse(no_thread);  // not under the lock: others may be let in by it, and come here
+  }
+}
+
+void Strand::Start() {
+  try {
+    OwnThreads::Run([self = shared_from_this()] { self->RunAll(); }, nullptr);
+  } catch (const Failure&) {
+    active_ = false;
+    queue_.pop_back();
+    throw;
+  }
 }
 
 void Strand::RunAll() {
@@ -228,7 +245,7 @@ void DedicatedThread::Post(std::shared_ptr<Operation> operation) {
   std::unique_lock lock(queue_->mutex);
   if (queue_->closed) {
     lock.unlock();
-    RunLater([operation = std::move(operation)] { operation->Run(); });
+    ReadPool()->Post(std::move(operation));
     return;
   }
   queue_->operations.push_back(std::move(operation));

@@ -20,6 +20,7 @@ namespace ostree {
 class Executor {
  public:
   virtual ~Executor() = default;
+  // Does not throw for want of a thread: the operation ends with that failure.
   virtual void Post(std::shared_ptr<Operation> operation) = 0;
 };
 
@@ -32,6 +33,7 @@ class Strand final : public Executor, public std::enable_shared_from_this<Strand
   void Post(std::shared_ptr<Operation> operation) override;
 
  private:
+  void Start();  // under the mutex
   void RunAll();
 
   std::mutex mutex_;
@@ -55,13 +57,15 @@ class DedicatedThread final : public Executor {
   std::shared_ptr<Queue> queue_;
 };
 
-// Runs something that is nobody's operation (dropping a handle, say) on a thread of the read pool.
+// Runs something that is nobody's operation (dropping a handle, say) on a thread of the read pool; at once,
+// where there is none.
 void RunLater(std::function<void()> task);
 
 namespace OwnThreads {
 // An operation was abandoned: its thread no longer counts among the 16.
 void MakeRoom();
 // Runs a task on a thread of its own, counted among the 16; abandoned() tells whether it no longer counts.
+// Throws when there is no thread to be had, now or once another one ends.
 void Run(std::function<void()> task, std::shared_ptr<Operation> operation);
 }  // namespace OwnThreads
 

@@ -33,11 +33,9 @@ Napi::Promise JsThread::Start(Napi::Value value, Executor& executor, std::unique
   if (halves_.empty()) doorbell_->KeepAlive(true);
   halves_.emplace(operation->id(),
                   Half{deferred, Napi::Persistent(value.As<Napi::Object>()), call, operation, std::nullopt});
-  try {
-    executor.Post(operation);
-  } catch (const Failure&) {  // no thread could be started
-    operation->Cancel();
-  }
+  executor.Post(operation);
+  // Cancelled before there was an operation: it must not wait at a gate to be told.
+  if (g_cancellable_is_cancelled(call->cancellable.get())) operation->Cancel();
   return promise;
 }
 
@@ -51,27 +49,28 @@ void JsThread::Drain(Napi::Env env) {
     Napi::HandleScope scope(env);
     try {
       Deliver(env, *operation);
-    } catch (const Napi::Error&) {
-      // The environment is being terminated; the next operation is still heard.
+    } catch (const std::exception&) {
+      // Napi::Error: the environment is being terminated; the next operation is still heard.
     }
     if (std::chrono::steady_clock::now() - start > kDrainTime) return doorbell_->RingAgain();
   }
 }
 
 void JsThread::Deliver(Napi::Env env, Operation& operation) {
-  if (!halves_.contains(operation.id())) return;  // abandoned, and now really over
-  Progress(env, operation);
-  if (operation.done() || operation.abandoned()) Settle(env, operation);
+  if (halves_.contains(operation.id())) Progress(env, operation);
+  // Not there any more: it was abandoned, and is now really over.
+  if (halves_.contains(operation.id()) && (operation.done() || operation.abandoned())) Settle(env, operation);
 }
 
 void JsThread::Progress(Napi::Env env, Operation& operation) {
   auto progress = operation.TakeProgress();
-  auto& half = halves_.at(operation.id());
+  const auto& half = halves_.at(operation.id());
   if (!progress || half.thrown || operation.abandoned()) return;
+  auto call = half.call;  // the callback may turn the event loop, and so settle this operation
   try {
-    half.call->on_progress.Call({progress(env)});
+    call->on_progress.Call({progress(env)});
   } catch (const Napi::Error& error) {  // a callback that throws ends the operation
-    halves_.at(operation.id()).thrown = error;
+    if (auto found = halves_.find(operation.id()); found != halves_.end()) found->second.thrown = error;
     operation.Cancel();
   }
 }

@@ -26,6 +26,7 @@ void Operation::Run() noexcept {
   if (!state_.compare_exchange_strong(expected, State::kRunning)) return;
   auto self = shared_from_this();
   running::Guard running(self);
+  if (running::IsExiting()) g_cancellable_cancel(cancellable());  // nobody else will
   Outcome outcome;
   try {
     ThrowIfCancelled(cancellable());
@@ -45,11 +46,16 @@ void Operation::Run() noexcept {
 void Operation::Cancel() {
   auto self = shared_from_this();
   g_cancellable_cancel(cancellable());
-  if (End(State::kWaiting, {nullptr, Cancelled()}) || End(State::kQueued, {nullptr, Cancelled()})) {
-    set_ticket(nullptr);
-    return;
-  }
+  if (EndBeforeRunning(Cancelled())) return;
   if (abandonable_) Abandon(Cancelled());
+}
+
+void Operation::Refuse(const Failure& why) { EndBeforeRunning(why); }
+
+bool Operation::EndBeforeRunning(const Failure& why) {
+  if (!End(State::kWaiting, {nullptr, why}) && !End(State::kQueued, {nullptr, why})) return false;
+  set_ticket(nullptr);
+  return true;
 }
 
 void Operation::Abandon(Failure why) {

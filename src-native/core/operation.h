@@ -61,6 +61,8 @@ class Operation final : public Job, public std::enable_shared_from_this<Operatio
   // Any thread. Not yet running: it ends at once. Running: its cancellable is
   // cancelled, and an abandonable one ends at once for JS while its thread goes on.
   void Cancel();
+  // Any thread: ends it with this failure, unless it runs already.
+  void Refuse(const Failure& why);
   // Any thread: ends it with LOCKED if it still waits at a gate.
   void GiveUp();
   // A gate let it pass.
@@ -93,6 +95,7 @@ class Operation final : public Job, public std::enable_shared_from_this<Operatio
 
  private:
   bool End(State from, Outcome outcome);
+  bool EndBeforeRunning(const Failure& why);
 
   const uint64_t id_;
   const std::shared_ptr<Doorbell> doorbell_;

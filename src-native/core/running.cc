@@ -19,6 +19,7 @@ struct Registry {
   std::condition_variable changed;
   // Whether somebody already waited for it in vain: nobody else then does.
   std::map<std::shared_ptr<Operation>, bool> operations;
+  bool exiting = false;
 };
 
 // Never destroyed: threads may still run while the process exits.
@@ -49,6 +50,7 @@ bool StopAll(const Doorbell* environment) {
   std::vector<std::shared_ptr<Operation>> to_cancel;
   {
     std::lock_guard lock(registry.mutex);
+    if (!environment) registry.exiting = true;
     for (const auto& [operation, waited] : registry.operations)
       if (mine(operation)) to_cancel.push_back(operation);
   }
@@ -76,6 +78,12 @@ bool StopAll(const Doorbell* environment) {
         if (mine(operation)) waited = true;
     }
   }
+}
+
+bool IsExiting() {
+  auto& registry = TheRegistry();
+  std::lock_guard lock(registry.mutex);
+  return registry.exiting;
 }
 
 }  // namespace ostree::running

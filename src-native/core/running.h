@@ -26,5 +26,9 @@ class Guard {
 // some of it still runs.
 bool StopAll(const Doorbell* environment);
 
+// True from the moment when everything was stopped: what begins afterwards is
+// too late, and cancels itself.
+bool IsExiting();
+
 }  // namespace running
 }  // namespace ostree

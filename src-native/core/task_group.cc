@@ -1,10 +1,9 @@
 #include "task_group.h"
 
 #include <algorithm>
-#include <deque>
 #include <thread>
 
-#include "thread.h"
+#include "thread_pool.h"
 
 namespace ostree {
 namespace {
@@ -12,45 +11,10 @@ namespace {
 constexpr int kNice = 5;
 
 // Never destroyed: its threads may outlive main().
-class EnginePool {
- public:
-  static EnginePool& Instance() {
-    static auto* pool = new EnginePool;
-    return *pool;
-  }
-
-  void Post(std::function<void()> task) {
-    std::lock_guard lock(mutex_);
-    tasks_.push_back(std::move(task));
-    if (idle_ < tasks_.size() && threads_ < TaskGroup::Threads()) {
-      threads_++;
-      StartThread("ostree-engine", kNice, [this] { Main(); });
-    }
-    changed_.notify_one();
-  }
-
- private:
-  void Main() {
-    std::unique_lock lock(mutex_);
-    for (;;) {
-      idle_++;
-      changed_.wait(lock, [this] { return !tasks_.empty(); });
-      idle_--;
-      auto task = std::move(tasks_.front());
-      tasks_.pop_front();
-      lock.unlock();
-      task();
-      task = nullptr;
-      lock.lock();
-    }
-  }
-
-  std::mutex mutex_;
-  std::condition_variable changed_;
-  std::deque<std::function<void()>> tasks_;
-  size_t idle_ = 0;
-  unsigned threads_ = 0;
-};
+ThreadPool& EnginePool() {
+  static auto* pool = new ThreadPool("ostree-engine", kNice, TaskGroup::Threads());
+  return *pool;
+}
 
 }  // namespace
 
@@ -77,7 +41,7 @@ void TaskGroup::Run(std::function<void()> task) {
     if (error_) std::rethrow_exception(error_);
     open_++;
   }
-  EnginePool::Instance().Post([this, task = std::move(task)]() mutable {
+  std::function<void()> counted = [this, task = std::move(task)]() mutable {
     std::exception_ptr error;
     try {
       if (!stopped()) task();
@@ -86,7 +50,13 @@ void TaskGroup::Run(std::function<void()> task) {
     }
     task = nullptr;
     Finish(error);
-  });
+  };
+  try {
+    EnginePool().Run(counted);
+  } catch (const Failure&) {  // nobody else will end it
+    Finish(nullptr);
+    throw;
+  }
 }
 
 void TaskGroup::Finish(std::exception_ptr error) {

@@ -28,6 +28,14 @@ describe('a process with a call running', () => {
     expect(ended.milliseconds).toBeLessThan(6_000);
   });
 
+  it('does not begin what still waits at process.exit()', async () => {
+    // One waits for the other process, those behind it at the gate: each would be let in as the one before ends.
+    const behind = `for (let i = 0; i < 20; i++) repo.lock('exclusive').catch(() => {});`;
+    const ended = await runModule(`${WAITING} ${behind} process.exit(7);`, [await busyRepo()]);
+    expect(ended).toMatchObject({ exitCode: 7, signal: undefined });
+    expect(ended.milliseconds).toBeLessThan(4_000); // what is waited for in vain, is waited for 5 s
+  });
+
   it('ends with 1 at an uncaught exception', async () => {
     const ended = await runModule(`${WAITING} setImmediate(() => { throw new Error('oh') });`, [
       await busyRepo(),
