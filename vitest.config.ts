@@ -1,3 +1,4 @@
+import { availableParallelism } from 'node:os';
 import { fileURLToPath } from 'node:url';
 
 import { defineConfig } from 'vitest/config';
@@ -11,6 +12,8 @@ export default defineConfig({
     // scripts/asan sets it.
     setupFiles: process.env.OSTREE_LEAK_CHECK ? ['test/lifecycle/planted/leak-check.ts'] : [],
     pool: 'forks',
+    // Tests wait for the disk and for other programs more than they compute.
+    maxWorkers: availableParallelism() + 1,
     retry: 0,
     // Read once by each OstreeSysroot: deployments are not made immutable, so that tests can remove them.
     env: { OSTREE_SYSROOT_DEBUG: 'mutable-deployments' },
