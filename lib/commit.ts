@@ -120,7 +120,7 @@ export interface CommitOptions extends ProgressOptions<CommitProgress> {
 /** What a part of the commit path cannot do yet. An option that is not understood is refused, never ignored. */
 const NOT_YET = ['generateSizes', 'composefs', 'selinux', 'consume', 'devinoCache', 'cache', 'sign'] as const;
 
-function notSupported(what: string): OstreeError {
+export function notSupported(what: string): OstreeError {
   return new OstreeError('NOT_SUPPORTED', `${what} is not supported yet by this package`);
 }
 
@@ -178,7 +178,8 @@ function sources(tree: unknown): CommitSourceSpec[] {
   return tree.map((value, i) => source(value, `options.tree[${i}]`));
 }
 
-function skips(value: unknown): { skip: string[]; skipGlobs: string[] } {
+/** What `skip` asks for, of commits and of checkouts. */
+export function skips(value: unknown): { skip: string[]; skipGlobs: string[] } {
   const result = { skip: [] as string[], skipGlobs: [] as string[] };
   if (value === undefined) return result;
   if (typeof value === 'function') throw notSupported('options.skip as a function');

@@ -49,6 +49,7 @@ export {
 } from './transaction.js';
 
 // checkout
+export type { CheckoutOptions, CheckoutProgress, CheckoutResult } from './checkout.js';
 
 // fsck, prune
 export type { PruneOptions, PruneResult } from './prune.js';

@@ -4,6 +4,7 @@ import type { Readable } from 'node:stream';
 import type { OpenedRepo, RepoHandle, RepoInfo } from '../typings/addon.js';
 import { type CallOptions, run } from './call.js';
 import { checkBoolean, checkName, checkOneOf, checkOptions } from './check.js';
+import { checkout, type CheckoutOptions, type CheckoutResult } from './checkout.js';
 import { commit, type CommitOptions, type CommitResult, type MetadataInput } from './commit.js';
 import * as commits from './commit-read.js';
 import { RepoConfig } from './config.js';
@@ -371,6 +372,25 @@ export class Repo implements AsyncDisposable {
   }
 
   // checkout
+
+  /**
+   * Checks out a commit, or a part of it, into a directory, on all cores. The result is what `ostree checkout` makes,
+   * but that no archive's files are kept uncompressed in the repository (`--disable-cache`), and that no symbolic link
+   * in the destination is followed.
+   *
+   * Files are hard links to the repository's own wherever these are as the destination wants them: then nothing may
+   * write to them. Each file appears under its name when it is whole. A checkout that fails or is aborted leaves what it
+   * has made so far. Wraps `ostree_repo_checkout_at()`.
+   *
+   * @param destination - the directory to make; its parent must be there
+   * @throws {OstreeError} `EXISTS`, `NOT_DIRECTORY`, `IS_DIRECTORY`, `PERMISSION_DENIED`, `NO_SPACE` with the path in the
+   * destination; `NOT_FOUND` without the commit, the subpath or, with its checksum, an object; `PARTIAL` when the object
+   * is missing because the commit is not here as a whole; `CORRUPT` when one is damaged; `NOT_SUPPORTED` when
+   * `requireHardlinks` cannot be had
+   */
+  checkout(rev: Rev, destination: string, options: CheckoutOptions = {}): Promise<CheckoutResult> {
+    return checkout(this.#inner, rev, destination, options);
+  }
 
   // fsck, prune
 

@@ -7,6 +7,7 @@
 #include "core/validate.h"
 #include "core/variant.h"
 #include "core/version.h"
+#include "repo/checkout.h"
 #include "repo/commit.h"
 #include "repo/commit_read.h"
 #include "repo/config.h"
@@ -110,6 +111,7 @@ static Napi::Object Init(Napi::Env env, Napi::Object exports) {
   add("transactionAbort", ostree::TransactionAbort);
 
   // checkout
+  add("checkoutRun", ostree::CheckoutRun);
 
   // fsck, prune
   add("fsckRun", ostree::FsckRun);

@@ -153,6 +153,8 @@ export interface Addon {
   transactionAbort(transaction: TransactionHandle, call: Call): Promise<void>;
 
   // checkout
+  /** What ostree_repo_checkout_at does, on all cores. */
+  checkoutRun(repo: RepoHandle, spec: CheckoutSpec, call: Call): Promise<CheckoutResult>;
 
   // fsck, prune
   /** ostree_repo_fsck_object, ostree_repo_delete_object, ostree_repo_mark_commit_partial_reason */
@@ -421,6 +423,49 @@ export interface FileContent {
 export interface OpenedFile {
   file: FileHandle;
   size: number;
+}
+
+// checkout
+export interface CheckoutSpec {
+  rev: string;
+  destination: string;
+  subpath?: string | undefined;
+  overwrite?: string | undefined;
+  userMode?: boolean | undefined;
+  requireHardlinks?: boolean | undefined;
+  forceCopy?: boolean | undefined;
+  bareUserOnlyDirs?: boolean | undefined;
+  whiteouts?: boolean | undefined;
+  passthroughWhiteouts?: boolean | undefined;
+  allowNoent?: boolean | undefined;
+  fsync?: boolean | undefined;
+  skip: string[];
+  skipGlobs: string[];
+  concurrency?: number | undefined;
+}
+/** How many there are of each. hardlinked + copied + kept = files + symlinks. */
+export interface CheckoutResult {
+  /** Files, without symbolic links. */
+  files: number;
+  directories: number;
+  symlinks: number;
+  /** Files and links that are hard links to objects of the repository. */
+  hardlinked: number;
+  /** Files and links that were made anew. */
+  copied: number;
+  /** Files and links that were there already and stay. */
+  kept: number;
+  /** Bytes of content that were copied. */
+  bytes: number;
+}
+export interface CheckoutProgress {
+  phase: 'files';
+  /** Files and links done. */
+  files: number;
+  /** Files and links known of so far; it grows while directories are still being read. */
+  totalFiles: number;
+  /** Bytes of content copied so far. */
+  bytes: number;
 }
 
 // fsck, prune

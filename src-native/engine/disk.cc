@@ -26,7 +26,7 @@ void CheckSame(int fd, const DiskDir& dir) {
   struct stat status;
   if (fstat(fd, &status) < 0) throw Failure::Errno("fstat", dir.Path());
   if (dir.inode == 0 || (status.st_dev == dir.device && status.st_ino == dir.inode)) return;
-  throw PathFailure("FAILED", "A directory was replaced while it was being committed", dir.Path());
+  throw PathFailure("FAILED", "A directory was replaced while it was in use", dir.Path());
 }
 
 }  // namespace

@@ -1,0 +1,128 @@
+// repo.checkout(): the options, checked and put as the addon wants them.
+import { resolve } from 'node:path';
+
+import type { CheckoutProgress, CheckoutResult, CheckoutSpec } from '../typings/addon.js';
+import type { ProgressOptions } from './call.js';
+import {
+  checkBoolean,
+  checkInteger,
+  checkName,
+  checkOneOf,
+  checkOptions,
+  checkRev,
+  checkString,
+  valueError,
+} from './check.js';
+import { notSupported, skips } from './commit.js';
+import { native } from './native.js';
+import type { RepoInner } from './repo.js';
+import type { Rev } from './types.js';
+
+export type { CheckoutProgress, CheckoutResult };
+
+export interface CheckoutOptions extends ProgressOptions<CheckoutProgress> {
+  /**
+   * Everything belongs to this user, without extended attributes, and nothing is setuid or setgid. Always so in a
+   * bare-user-only repository.
+   */
+  userMode?: boolean | undefined;
+  /**
+   * - `none`: the destination must not be there yet (the default)
+   * - `union-files`: what is there stays, but files of the commit replace files there
+   * - `add-files`: what is there stays
+   * - `union-identical`: what is there stays, and must be the same where the commit has a file; needs `requireHardlinks`
+   *
+   * A directory that is there keeps its mode, owner, attributes and time.
+   */
+  overwrite?: 'none' | 'union-files' | 'add-files' | 'union-identical' | undefined;
+  /**
+   * A directory of the commit whose content becomes the destination's; or a file, which goes into the destination.
+   * Symbolic links on the way are followed inside the tree.
+   */
+  subpath?: string | undefined;
+  /** Fail rather than copy. Empty files are copied all the same, and so are links in user modes. */
+  requireHardlinks?: boolean | undefined;
+  /** Copy (or clone, where the file system can) rather than hardlink. Directories then keep the time they were made. */
+  forceCopy?: boolean | undefined;
+  /** Copy empty files, which libostree always does. */
+  forceCopyZeroSized?: boolean | undefined;
+  /** Of the modes of directories, only what is within 0775; always so in a bare-user-only repository. */
+  bareUserOnlyDirs?: boolean | undefined;
+  /** A file `.wh.NAME` removes NAME from the destination, as in the layers of container images. */
+  whiteouts?: boolean | undefined;
+  /** A file `.ostree-wh.NAME` becomes a device 0:0 called NAME, which overlayfs takes for a whiteout. */
+  passthroughWhiteouts?: boolean | undefined;
+  /** Do nothing where the commit has no `subpath`. */
+  allowNoent?: boolean | undefined;
+  /**
+   * What to leave out: paths below the destination, which begin with `/`, and globs with `*`, `?` and `**`; one without a
+   * leading `/` matches at any depth. As with the command, a path that the commit does not have is no error.
+   */
+  skip?: readonly (string | { glob: string })[] | undefined;
+  /** Without effect: archives' files are never kept uncompressed in the repository. */
+  disableCache?: boolean | undefined;
+  /** true: flush every copied file and every directory to disk. Like the command, it does not unless told to. */
+  fsync?: boolean | undefined;
+  /** How many files to work on at a time. Unless given, and at most: as the machine has processors. */
+  concurrency?: number | undefined;
+}
+
+const OVERWRITE = ['none', 'union-files', 'add-files', 'union-identical'] as const;
+const FLAGS = [
+  'userMode',
+  'requireHardlinks',
+  'forceCopy',
+  'bareUserOnlyDirs',
+  'whiteouts',
+  'passthroughWhiteouts',
+  'allowNoent',
+  'fsync',
+] as const;
+/** Taken, but they change nothing. */
+const IDLE_FLAGS = ['forceCopyZeroSized', 'disableCache'] as const;
+const NOT_YET = ['devinoCache', 'selinux', 'selinuxPolicy', 'selinuxPrefix', 'from'] as const;
+
+function checkCombinations({ overwrite, requireHardlinks, forceCopy }: CheckoutOptions): void {
+  if (requireHardlinks && forceCopy) throw valueError('options.forceCopy', 'excludes requireHardlinks');
+  if (overwrite === 'union-identical' && !requireHardlinks)
+    throw valueError('options.overwrite', "'union-identical' needs requireHardlinks");
+}
+
+function checkoutSpec(rev: Rev, destination: string, options: CheckoutOptions): CheckoutSpec {
+  checkRev(rev);
+  checkName(destination, 'destination');
+  checkOptions(options);
+  for (const [name, value] of Object.entries(options)) {
+    if ((NOT_YET as readonly string[]).includes(name) && value !== undefined && value !== false)
+      throw notSupported(`options.${name}`);
+  }
+  const { overwrite, subpath, concurrency } = options;
+  for (const flag of [...FLAGS, ...IDLE_FLAGS])
+    if (options[flag] !== undefined) checkBoolean(options[flag], `options.${flag}`);
+  if (overwrite !== undefined) checkOneOf(overwrite, 'options.overwrite', OVERWRITE);
+  if (subpath !== undefined) checkString(subpath, 'options.subpath');
+  if (concurrency !== undefined) checkInteger(concurrency, 'options.concurrency', 1, 1024);
+  checkCombinations(options);
+  const { skip, skipGlobs } = skips(options.skip);
+  return {
+    ...Object.fromEntries(FLAGS.map((flag) => [flag, options[flag]])),
+    rev,
+    destination: resolve(destination),
+    overwrite,
+    subpath,
+    concurrency,
+    // The command wants a slash behind directories.
+    skip: skip.map((path) => path.replace(/(?<=[^/])\/+$/, '')),
+    skipGlobs,
+  };
+}
+
+export async function checkout(
+  repo: RepoInner,
+  rev: Rev,
+  destination: string,
+  options: CheckoutOptions,
+): Promise<CheckoutResult> {
+  const spec = checkoutSpec(rev, destination, options);
+  return await repo.lifetime.run(options, (call) => native().checkoutRun(repo.native, spec, call));
+}

@@ -1,0 +1,348 @@
+#include "engine/checkout.h"
+
+#include <sys/resource.h>
+
+#include <algorithm>
+#include <cerrno>
+#include <condition_variable>
+#include <deque>
+#include <memory>
+#include <mutex>
+#include <optional>
+
+#include "core/task_group.h"
+#include "engine/load_metadata.h"
+#include "engine/names.h"
+#include "engine/place_file.h"
+#include "engine/remove_tree.h"
+#include "engine/set_xattrs.h"
+#include "engine/skip_list.h"
+
+namespace ostree {
+namespace {
+
+// So many files of one directory are one piece of work.
+constexpr size_t kChunk = 512;
+// What one thread has open beside the directories on its way: an object, a new file, and some room.
+constexpr size_t kDescriptorsBeside = 6;
+constexpr size_t kDescriptorsKept = 64;  // for all else in the process
+constexpr size_t kMostDirectories = 32;
+constexpr const char* kOpaqueWhiteout = ".wh..wh..opq";
+
+// How many threads work, and how many directories each may keep open.
+struct Means {
+  size_t threads, directories;
+};
+
+Means MeansFor(unsigned concurrency) {
+  size_t threads = TaskGroup::Threads();
+  if (concurrency) threads = std::min<size_t>(threads, concurrency);
+  struct rlimit files;
+  if (getrlimit(RLIMIT_NOFILE, &files) < 0 || files.rlim_cur == RLIM_INFINITY)
+    return {threads, kMostDirectories};
+  size_t limit = files.rlim_cur;
+  // Half of what there is: others work, too.
+  size_t free = limit > kDescriptorsKept ? (limit - kDescriptorsKept) / 2 : 0;
+  threads = std::clamp<size_t>(free / (kDescriptorsBeside + 2), 1, threads);
+  size_t each = free / threads;
+  size_t directories = each > kDescriptorsBeside ? each - kDescriptorsBeside : 0;
+  return {threads, std::clamp<size_t>(directories, 2, kMostDirectories)};
+}
+
+// A directory of the destination, until all that is below it is there.
+struct CheckoutDir {
+  CheckoutDir* parent = nullptr;
+  DiskDir disk;
+  std::string contents, metadata;  // checksums
+  Shared<GVariant> files;          // a(say), while they are being placed
+  uint32_t uid = 0, gid = 0, mode = 0;
+  bool existed = false, skipped = false;
+  // Itself, chunks of its files, and its subdirectories.
+  std::atomic<size_t> open = 1;
+};
+
+class Checkout {
+ public:
+  Checkout(const CheckoutPlan& plan, OstreeRepo* repo, GCancellable* cancellable,
+           const ReportProgress& report)
+      : plan_(plan),
+        repo_(repo),
+        cancellable_(cancellable),
+        tally_(report),
+        skips_(plan.skip, plan.skip_globs),
+        canonical_dirs_(plan.bare_user_only_dirs ||
+                        ostree_repo_get_mode(repo) == OSTREE_REPO_MODE_BARE_USER_ONLY) {}
+
+  CheckoutStats Run() {
+    struct stat status;
+    if (fstat(ostree_repo_get_dfd(repo_), &status) < 0) throw Failure::Errno("fstat", "repository");
+    repo_device_ = status.st_dev;
+    tally_.SetPhase("files");
+    if (plan_.source.checksum.empty())
+      CheckOutTree();
+    else
+      CheckOutFile();
+    return counts_.Stats();
+  }
+
+ private:
+  // What one thread works with.
+  struct Tools {
+    Tools(const Checkout& checkout, CheckoutCounts& counts, Tally& tally, size_t directories)
+        : opener(directories), placer(checkout.plan_, checkout.repo_, counts, tally, checkout.cancellable_) {}
+    DirOpener opener;
+    FilePlacer placer;
+  };
+  // A directory that is to be made, or else some of its files that are to be placed.
+  struct Step {
+    CheckoutDir* dir;
+    size_t begin = 0, end = 0;
+  };
+
+  void CheckOutTree();
+  void CheckOutFile();
+  void Work(const TaskGroup& tasks);
+  std::optional<Step> Pop();
+  void Push(const std::vector<Step>& steps);
+  std::optional<Step> Enter(Tools& tools, CheckoutDir& dir);
+  void LoadDirMeta(CheckoutDir& dir, Shared<GVariant>& xattrs);
+  void CheckNoCycle(const CheckoutDir& dir);
+  void Make(Tools& tools, CheckoutDir& dir, bool is_opaque, GVariant* xattrs);
+  void PlaceFiles(Tools& tools, CheckoutDir& dir, size_t begin, size_t end);
+  void Done(Tools& tools, CheckoutDir* dir);
+  void Finish(Tools& tools, CheckoutDir& dir);
+  CheckoutDir& AddDir(CheckoutDir* parent, std::string name, std::string contents, std::string metadata);
+  bool Skips(const CheckoutDir& dir, const std::string* file = nullptr) const;
+
+  const CheckoutPlan& plan_;
+  OstreeRepo* const repo_;
+  GCancellable* const cancellable_;
+  Tally tally_;
+  CheckoutCounts counts_;
+  const SkipList skips_;
+  const bool canonical_dirs_;
+  dev_t repo_device_ = 0;
+  Means means_{};
+
+  std::mutex mutex_;
+  std::condition_variable changed_;
+  std::deque<CheckoutDir> dirs_;  // they point to each other
+  std::vector<Step> steps_;       // the last one is next: depth first
+  size_t working_ = 0;
+};
+
+// For whatever reason, libostree makes a directory for the file.
+void Checkout::CheckOutFile() {
+  const auto& destination = plan_.destination;
+  if (mkdir(destination.c_str(), 0700) < 0 && errno != EEXIST) throw Failure::Errno("mkdir", destination);
+  Fd fd(open(destination.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC));
+  if (!fd) throw Failure::Errno("open", destination);
+  DiskDir dir{.parent = nullptr, .name = destination, .depth = 0, .root = {}};
+  tally_.Found(1);
+  FilePlacer placer(plan_, repo_, counts_, tally_, cancellable_);
+  placer.Place(fd.get(), dir, plan_.source.name, plan_.source.checksum);
+}
+
+void Checkout::CheckOutTree() {
+  means_ = MeansFor(plan_.concurrency);
+  const auto& source = plan_.source;
+  Push({{.dir = &AddDir(nullptr, plan_.destination, source.contents, source.metadata)}});
+  // One more than work at a time, so that Run() does not wait for one that is just ending.
+  TaskGroup tasks(cancellable_, means_.threads + 1);
+  for (;;) {
+    {
+      std::unique_lock lock(mutex_);
+      changed_.wait(lock, [this] { return working_ == 0 || (!steps_.empty() && working_ < means_.threads); });
+      if (steps_.empty() || tasks.stopped()) break;
+      working_++;
+    }
+    // Counted down when the task is gone, whether it has run or not.
+    std::shared_ptr<void> place(nullptr, [this](void*) {
+      std::lock_guard lock(mutex_);
+      working_--;
+      changed_.notify_all();
+    });
+    tasks.Run([this, &tasks, place] { Work(tasks); });
+  }
+  tasks.Wait();
+}
+
+// Until there is nothing to do: then this task ends, and leaves its thread to others.
+void Checkout::Work(const TaskGroup& tasks) {
+  Tools tools(*this, counts_, tally_, means_.directories);
+  std::optional<Step> next;
+  while (!tasks.stopped()) {
+    auto step = next ? next : Pop();
+    if (!step) return;
+    next.reset();
+    if (step->end == 0)
+      next = Enter(tools, *step->dir);
+    else
+      PlaceFiles(tools, *step->dir, step->begin, step->end);
+    Done(tools, step->dir);
+  }
+}
+
+std::optional<Checkout::Step> Checkout::Pop() {
+  std::lock_guard lock(mutex_);
+  if (steps_.empty()) return {};
+  auto step = steps_.back();
+  steps_.pop_back();
+  return step;
+}
+
+void Checkout::Push(const std::vector<Step>& steps) {
+  if (steps.empty()) return;
+  std::lock_guard lock(mutex_);
+  steps_.insert(steps_.end(), steps.begin(), steps.end());
+  changed_.notify_all();
+}
+
+CheckoutDir& Checkout::AddDir(CheckoutDir* parent, std::string name, std::string contents,
+                              std::string metadata) {
+  std::lock_guard lock(mutex_);
+  auto& dir = dirs_.emplace_back();
+  dir.parent = parent;
+  dir.disk.parent = parent ? &parent->disk : nullptr;
+  dir.disk.name = std::move(name);
+  dir.disk.depth = parent ? parent->disk.depth + 1 : 0;
+  dir.contents = std::move(contents);
+  dir.metadata = std::move(metadata);
+  return dir;
+}
+
+std::optional<Checkout::Step> Checkout::Enter(Tools& tools, CheckoutDir& dir) {
+  dir.skipped = Skips(dir);
+  if (dir.skipped) return {};
+  CheckNoCycle(dir);
+  auto dirtree = LoadMetadata(repo_, OSTREE_OBJECT_TYPE_DIR_TREE, dir.contents, cancellable_);
+  Shared<GVariant> xattrs;
+  LoadDirMeta(dir, xattrs);
+  dir.files = Shared<GVariant>::Take(g_variant_get_child_value(dirtree.get(), 0));
+  auto children = Shared<GVariant>::Take(g_variant_get_child_value(dirtree.get(), 1));
+  size_t files = g_variant_n_children(dir.files.get());
+  bool is_opaque = false;
+  for (size_t i = 0; plan_.whiteouts && i < files && !is_opaque; i++) {
+    auto file = Shared<GVariant>::Take(g_variant_get_child_value(dir.files.get(), i));
+    is_opaque = StringAt(file.get(), 0) == kOpaqueWhiteout;
+  }
+  Make(tools, dir, is_opaque, xattrs.get());
+  tally_.Found(files);
+  counts_.directories++;
+
+  std::vector<Step> steps;
+  for (size_t i = g_variant_n_children(children.get()); i > 0; i--) {
+    auto child = Shared<GVariant>::Take(g_variant_get_child_value(children.get(), i - 1));
+    auto& added =
+        AddDir(&dir, StringAt(child.get(), 0), ChecksumAt(child.get(), 1), ChecksumAt(child.get(), 2));
+    steps.push_back({.dir = &added});
+  }
+  // A whiteout removes what files before it, and not what directories after it, have put there.
+  size_t done = plan_.whiteouts ? files : std::min(files, kChunk);
+  for (size_t begin = done; begin < files; begin += kChunk)
+    steps.push_back({.dir = &dir, .begin = begin, .end = std::min(begin + kChunk, files)});
+  dir.open += steps.size();
+  // The first of them is for this thread, which has the way to it open.
+  std::optional<Step> next;
+  if (!steps.empty()) {
+    next = steps.back();
+    steps.pop_back();
+  }
+  if (!plan_.whiteouts) Push(steps);
+  PlaceFiles(tools, dir, 0, done);
+  if (plan_.whiteouts) Push(steps);
+  return next;
+}
+
+void Checkout::LoadDirMeta(CheckoutDir& dir, Shared<GVariant>& xattrs) {
+  auto dirmeta = LoadMetadata(repo_, OSTREE_OBJECT_TYPE_DIR_META, dir.metadata, cancellable_);
+  g_variant_get(dirmeta.get(), "(uuu@a(ayay))", &dir.uid, &dir.gid, &dir.mode,
+                static_cast<GVariant**>(Out(xattrs)));
+  dir.uid = GUINT32_FROM_BE(dir.uid);
+  dir.gid = GUINT32_FROM_BE(dir.gid);
+  dir.mode = GUINT32_FROM_BE(dir.mode);
+}
+
+// Which only a damaged tree has: a checksum covers those below it.
+void Checkout::CheckNoCycle(const CheckoutDir& dir) {
+  for (auto* above = dir.parent; above; above = above->parent)
+    if (above->contents == dir.contents)
+      throw CorruptObject(OSTREE_OBJECT_TYPE_DIR_TREE, dir.contents, "it contains itself");
+}
+
+// Open to nobody else until it is finished.
+void Checkout::Make(Tools& tools, CheckoutDir& dir, bool is_opaque, GVariant* xattrs) {
+  auto path = [&dir] { return dir.disk.Path(); };
+  int parent = dir.parent ? tools.opener.Open(dir.parent->disk) : AT_FDCWD;
+  const auto* name = dir.disk.name.c_str();
+  if (is_opaque) RemoveTree(parent, dir.disk.name, path, cancellable_);
+  if (mkdirat(parent, name, 0700) < 0) {
+    if (errno != EEXIST || plan_.overwrite == Overwrite::kNone) throw Failure::Errno("mkdirat", path());
+    dir.existed = true;
+  }
+  if (!dir.parent) {
+    // The destination may be a link to where it is; nothing below it may.
+    dir.disk.root = Fd(open(name, O_RDONLY | O_DIRECTORY | O_NONBLOCK | O_CLOEXEC));
+    if (!dir.disk.root) throw Failure::Errno("open", path());
+  }
+  int fd = tools.opener.Open(dir.disk);
+  struct stat status;
+  if (fstat(fd, &status) < 0) throw Failure::Errno("fstat", path());
+  dir.disk.device = status.st_dev;
+  dir.disk.inode = status.st_ino;
+  if (plan_.require_hardlinks && status.st_dev != repo_device_)
+    throw PathFailure("NOT_SUPPORTED", "The destination is on another file system than the repository",
+                      path());
+  if (!dir.existed && !plan_.user_mode) SetXattrs(fd, xattrs, path);
+}
+
+void Checkout::PlaceFiles(Tools& tools, CheckoutDir& dir, size_t begin, size_t end) {
+  if (begin == end) return;
+  int fd = tools.opener.Open(dir.disk);
+  for (size_t i = begin; i < end; i++) {
+    auto file = Shared<GVariant>::Take(g_variant_get_child_value(dir.files.get(), i));
+    auto name = StringAt(file.get(), 0);
+    if (!Skips(dir, &name)) tools.placer.Place(fd, dir.disk, name, ChecksumAt(file.get(), 1));
+  }
+}
+
+void Checkout::Done(Tools& tools, CheckoutDir* dir) {
+  for (; dir && --dir->open == 0; dir = dir->parent) {
+    dir->files.reset();
+    Finish(tools, *dir);
+  }
+}
+
+// The time of a directory is always the same, unless what is in it is a copy or it was there before.
+void Checkout::Finish(Tools& tools, CheckoutDir& dir) {
+  if (dir.skipped || (dir.existed && !plan_.fsync)) return;
+  auto path = [&dir] { return dir.disk.Path(); };
+  int fd = tools.opener.Open(dir.disk);
+  if (!dir.existed) {
+    auto mode = dir.mode & (canonical_dirs_ ? 0775 : 07777);
+    if (fchmod(fd, mode) < 0) throw Failure::Errno("fchmod", path());
+    if (!plan_.user_mode && fchown(fd, dir.uid, dir.gid) < 0) throw Failure::Errno("fchown", path());
+    const struct timespec times[2] = {{.tv_sec = 0, .tv_nsec = UTIME_OMIT}, {.tv_sec = 0, .tv_nsec = 0}};
+    if (!plan_.force_copy && futimens(fd, times) < 0) throw Failure::Errno("futimens", path());
+  }
+  if (plan_.fsync && fsync(fd) < 0) throw Failure::Errno("fsync", path());
+}
+
+bool Checkout::Skips(const CheckoutDir& dir, const std::string* file) const {
+  if (skips_.empty()) return false;
+  std::vector<const std::string*> names;
+  if (file) names.push_back(file);
+  for (auto* at = &dir; at->parent; at = at->parent) names.push_back(&at->disk.name);
+  std::string path;
+  for (; !names.empty(); names.pop_back()) path += "/" + *names.back();
+  return skips_.Has(path.empty() ? "/" : path);
+}
+
+}  // namespace
+
+CheckoutStats RunCheckout(const CheckoutPlan& plan, OstreeRepo* repo, GCancellable* cancellable,
+                          const ReportProgress& report) {
+  return Checkout(plan, repo, cancellable, report).Run();
+}
+
+}  // namespace ostree

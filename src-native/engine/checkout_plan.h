@@ -1,0 +1,66 @@
+// What the engine is asked to check out, and what it says of it: plain data.
+#pragma once
+
+#include <atomic>
+#include <cstdint>
+#include <string>
+#include <vector>
+
+namespace ostree {
+
+// What becomes of files that are in the destination already.
+enum class Overwrite {
+  kNone,            // the destination itself must not be there
+  kUnionFiles,      // they are replaced
+  kAddFiles,        // they stay
+  kUnionIdentical,  // they must be the same
+};
+
+// What is checked out: a directory of a commit, or one file of it.
+struct CheckoutSource {
+  std::string contents, metadata;  // of a directory: its dirtree and its dirmeta
+  std::string name, checksum;      // of a file; empty: it is a directory
+};
+
+struct CheckoutPlan {
+  std::string destination;  // absolute
+  CheckoutSource source;
+  bool user_mode = false;
+  Overwrite overwrite = Overwrite::kNone;
+  bool require_hardlinks = false;
+  bool force_copy = false;
+  bool bare_user_only_dirs = false;
+  bool whiteouts = false;
+  bool passthrough_whiteouts = false;
+  bool fsync = false;
+  // As paths below the destination, which is "/".
+  std::vector<std::string> skip, skip_globs;
+  unsigned concurrency = 0;  // 0: what the machine has
+};
+
+// hardlinked + copied + kept = files + symlinks
+struct CheckoutStats {
+  uint64_t files = 0, directories = 0, symlinks = 0;
+  uint64_t hardlinked = 0;  // to an object of the repository
+  uint64_t copied = 0;      // made anew
+  uint64_t kept = 0;        // were there already
+  uint64_t bytes = 0;       // of content that was copied
+};
+
+// The same, while threads count.
+struct CheckoutCounts {
+  std::atomic<uint64_t> files = 0, directories = 0, symlinks = 0, hardlinked = 0, copied = 0, kept = 0,
+                        bytes = 0;
+
+  CheckoutStats Stats() const {
+    return {.files = files,
+            .directories = directories,
+            .symlinks = symlinks,
+            .hardlinked = hardlinked,
+            .copied = copied,
+            .kept = kept,
+            .bytes = bytes};
+  }
+};
+
+}  // namespace ostree

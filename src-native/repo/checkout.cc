@@ -1,0 +1,147 @@
+#include "checkout.h"
+
+#include "engine/checkout.h"
+#include "engine/links.h"
+#include "repo.h"
+#include "repo_lock.h"
+#include "rev.h"
+#include "tree.h"
+
+namespace ostree {
+namespace {
+
+struct CheckoutSpec {
+  std::string rev, destination;
+  std::string subpath, overwrite;
+  bool userMode = false, requireHardlinks = false, forceCopy = false, bareUserOnlyDirs = false;
+  bool whiteouts = false, passthroughWhiteouts = false, allowNoent = false, fsync = false;
+  std::vector<std::string> skip, skipGlobs;
+  uint32_t concurrency = 0;
+
+  void Fields(auto&& field) {
+    field("rev", rev);
+    field("destination", destination);
+    field("subpath", subpath);
+    field("overwrite", overwrite);
+    field("userMode", userMode);
+    field("requireHardlinks", requireHardlinks);
+    field("forceCopy", forceCopy);
+    field("bareUserOnlyDirs", bareUserOnlyDirs);
+    field("whiteouts", whiteouts);
+    field("passthroughWhiteouts", passthroughWhiteouts);
+    field("allowNoent", allowNoent);
+    field("fsync", fsync);
+    field("skip", skip);
+    field("skipGlobs", skipGlobs);
+    field("concurrency", concurrency);
+  }
+};
+
+struct CheckoutResult : CheckoutStats {
+  void Fields(auto&& field) {
+    field("files", files);
+    field("directories", directories);
+    field("symlinks", symlinks);
+    field("hardlinked", hardlinked);
+    field("copied", copied);
+    field("kept", kept);
+    field("bytes", bytes);
+  }
+};
+
+struct CheckoutProgress {
+  std::string phase;
+  uint64_t files, totalFiles, bytes;
+
+  void Fields(auto&& field) {
+    field("phase", phase);
+    field("files", files);
+    field("totalFiles", totalFiles);
+    field("bytes", bytes);
+  }
+};
+
+Overwrite OverwriteOf(const std::string& name) {
+  if (name == "union-files") return Overwrite::kUnionFiles;
+  if (name == "add-files") return Overwrite::kAddFiles;
+  if (name == "union-identical") return Overwrite::kUnionIdentical;
+  if (name == "none" || name.empty()) return Overwrite::kNone;
+  throw Failure("INVALID_ARGUMENT", "No such way to overwrite: " + name);
+}
+
+// Nothing: it is not there, and need not be.
+std::optional<CheckoutSource> FindSource(const CommitTree& tree, const CheckoutSpec& spec) {
+  try {
+    auto found = tree.Find(spec.subpath, /* follow_last */ false);
+    if (found.directory) return CheckoutSource{found.directory->contents, found.directory->metadata, {}, {}};
+    return CheckoutSource{{}, {}, found.path.substr(found.path.rfind('/') + 1), found.checksum};
+  } catch (const Failure& failure) {
+    // With a checksum, an object is missing.
+    if (spec.allowNoent && failure.Is("NOT_FOUND") && !failure.checksum) return std::nullopt;
+    throw;
+  }
+}
+
+CheckoutPlan PlanOf(OstreeRepo* handle, const CheckoutSpec& spec, CheckoutSource source) {
+  // As libostree: nothing else makes sense there.
+  bool user_mode = spec.userMode || ostree_repo_get_mode(handle) == OSTREE_REPO_MODE_BARE_USER_ONLY;
+  return {.destination = spec.destination,
+          .source = std::move(source),
+          .user_mode = user_mode,
+          .overwrite = OverwriteOf(spec.overwrite),
+          .require_hardlinks = spec.requireHardlinks,
+          .force_copy = spec.forceCopy,
+          .bare_user_only_dirs = spec.bareUserOnlyDirs,
+          .whiteouts = spec.whiteouts,
+          .passthrough_whiteouts = spec.passthroughWhiteouts,
+          .fsync = spec.fsync,
+          .skip = spec.skip,
+          .skip_globs = spec.skipGlobs,
+          .concurrency = spec.concurrency};
+}
+
+// An object that is missing is no surprise where the commit is known not to be here as a whole.
+void ExplainMissing(OstreeRepo* handle, const std::string& rev, Failure& failure) {
+  if (!failure.Is("NOT_FOUND") || !failure.checksum) return;
+  auto commit = ResolveRev(handle, rev);
+  if (!(CommitState(handle, Checksum::FromHex(commit)) & OSTREE_REPO_COMMIT_STATE_PARTIAL)) return;
+  failure.code = "PARTIAL";
+  failure.message = "The commit " + commit + " is not here as a whole; pull it again: " + failure.message;
+}
+
+ReportProgress ReporterOf(Job& job) {
+  if (!job.wants_progress()) return nullptr;
+  return [&job](const EngineProgress& now) {
+    Report(job, CheckoutProgress{now.phase, now.files, now.total_files, now.bytes});
+  };
+}
+
+CheckoutResult CheckOut(Shared<OstreeRepo> handle, const CheckoutSpec& spec, Job& job) {
+  CommitTree tree(handle, spec.rev, job.cancellable());
+  try {
+    auto source = FindSource(tree, spec);
+    if (!source) return {};
+    auto plan = PlanOf(handle.get(), spec, std::move(*source));
+    return {RunCheckout(plan, handle.get(), job.cancellable(), ReporterOf(job))};
+  } catch (Failure& failure) {
+    failure.ref = spec.rev;
+    ExplainMissing(handle.get(), spec.rev, failure);
+    throw;
+  }
+}
+
+}  // namespace
+
+// What ostree_repo_checkout_at does, on all cores.
+Napi::Value CheckoutRun(const Napi::CallbackInfo& info) {
+  Args args(info);
+  auto repo = args.Handle<Repo>("repo");
+  auto spec = args.Next<CheckoutSpec>("spec");
+  return Async(args, repo->SharedWork("a checkout"), [repo, spec](Job& job) {
+    auto handle = repo->OpenWriter(job.cancellable());
+    RepoLockGuard lock(*repo, handle, OSTREE_REPO_LOCK_SHARED, job.cancellable());
+    return CheckOut(handle, spec, job);
+  });
+}
+
+}  // namespace ostree
