@@ -253,7 +253,8 @@ export class Remotes {
    * Trusts further GPG keys for a remote. Wraps `ostree_repo_remote_gpg_import()`.
    *
    * @returns how many of them were new
-   * @throws {OstreeError} `NOT_FOUND` when there is no such remote, or no such key among `keyIds`
+   * @throws {OstreeError} `NOT_FOUND` when there is no such remote, or no such key among `keyIds`; `NOT_SUPPORTED` for a
+   *   key with a user ID that is not UTF-8, on which libostree crashes
    */
   async importGpgKeys(name: string, keys: GpgKeys, options: ImportKeysOptions = {}): Promise<number> {
     checkRemoteName(name, 'name');
@@ -267,7 +268,7 @@ export class Remotes {
   /**
    * The GPG keys trusted for a remote. Wraps `ostree_repo_remote_get_gpg_keys()`.
    *
-   * @throws {OstreeError} `NOT_FOUND` when there is no such remote
+   * @throws {OstreeError} `NOT_FOUND` when there is no such remote; `NOT_SUPPORTED` when a user ID is not UTF-8
    */
   async gpgKeys(name: string, options: CallOptions = {}): Promise<GpgKey[]> {
     checkRemoteName(name, 'name');

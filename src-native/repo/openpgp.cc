@@ -1,6 +1,7 @@
 #include "openpgp.h"
 
 #include <span>
+#include <sstream>
 
 namespace ostree {
 namespace {
@@ -73,6 +74,46 @@ UserId Parse(Span body) {
   return id;
 }
 
+constexpr std::string_view kArmour = "-----BEGIN PGP ";
+
+// The armoured blocks in a text, one after the other (RFC 4880, 6.2). Checksums are left to gpg.
+Bytes Dearmour(std::string_view text) {
+  Bytes all;
+  for (auto begin = text.find(kArmour); begin != text.npos; begin = text.find(kArmour, begin + 1)) {
+    std::string data, line;
+    std::istringstream lines(std::string(text.substr(begin)));
+    // The head ends with an empty line.
+    while (std::getline(lines, line) && line.find_first_not_of(" \t\r") != line.npos) continue;
+    while (std::getline(lines, line) && !line.starts_with('=') && !line.starts_with('-')) data += line;
+    gsize size = 0;
+    Owned<guchar> bytes(g_base64_decode(data.c_str(), &size));
+    all.insert(all.end(), bytes.get(), bytes.get() + size);
+  }
+  return all;
+}
+
+// A keybox (gnupg's kbx/keybox-blob.c): blobs, of which those of type 2 hold the packets of one key each.
+Bytes UnpackKeybox(Span file) {
+  Bytes all;
+  while (file.size() >= 16) {
+    auto length = BigEndian(file.first(4)), start = BigEndian(file.subspan(8, 4)),
+         size = BigEndian(file.subspan(12, 4));
+    if (length < 16 || length > file.size()) break;
+    if (file[4] == 2 && start <= length && size <= length - start) {
+      auto packets = file.subspan(start, size);
+      all.insert(all.end(), packets.begin(), packets.end());
+    }
+    file = file.subspan(length);
+  }
+  return all;
+}
+
+Bytes ToPackets(const Bytes& keys) {
+  std::string_view text(reinterpret_cast<const char*>(keys.data()), keys.size());
+  if (text.size() >= 12 && text.substr(8, 4) == "KBXf") return UnpackKeybox(keys);
+  return text.find(kArmour) == text.npos ? keys : Dearmour(text);
+}
+
 }  // namespace
 
 std::map<std::string, UserId> ReadUserIds(const Bytes& keyring) {
@@ -84,6 +125,19 @@ std::map<std::string, UserId> ReadUserIds(const Bytes& keyring) {
     if (packet->tag == kUserId && !fingerprint.empty()) ids.emplace(fingerprint, Parse(packet->body));
   }
   return ids;
+}
+
+std::optional<Owner> OwnerNotUtf8(const Bytes& keys) {
+  auto packets = ToPackets(keys);
+  std::string fingerprint;
+  Span rest(packets);
+  while (auto packet = TakePacket(rest)) {
+    if (packet->tag == kPublicKey) fingerprint = Fingerprint(packet->body);
+    std::string_view id(reinterpret_cast<const char*>(packet->body.data()), packet->body.size());
+    if (packet->tag == kUserId && !g_utf8_validate(id.data(), static_cast<gssize>(id.size()), nullptr))
+      return Owner{fingerprint, ValidUtf8(id)};
+  }
+  return {};
 }
 
 }  // namespace ostree

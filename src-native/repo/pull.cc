@@ -1,5 +1,6 @@
 #include "pull.h"
 
+#include "keyring.h"
 #include "pull_failure.h"
 #include "pull_local.h"
 #include "pull_progress.h"
@@ -46,6 +47,20 @@ std::optional<milliseconds> StallTimeout(const PullOptions& options) {
   return milliseconds(*options.stallTimeout);
 }
 
+// The keyrings that signatures will be verified with, where any are.
+void CheckTrust(const Repo& repo, OstreeRepo* handle, const PullOptions& options) {
+  const auto& remote = options.overrideRemoteName.value_or(options.source);
+  RemoteReader reader(handle, options.source);
+  // Nothing of a directory is verified unless that is asked for.
+  auto flag = [&](const char* key, bool normally) {
+    return !options.from_file() && reader.Flag(key, normally);
+  };
+  bool commits = options.gpgVerify ? *options.gpgVerify : flag("gpg-verify", true);
+  bool summary = options.gpgVerifySummary ? *options.gpgVerifySummary : flag("gpg-verify-summary", false);
+  if (commits || summary) CheckKeyrings(repo, handle, remote);
+  for (const auto& keyring : options.keyrings) CheckKeyrings(repo, handle, keyring.remote);
+}
+
 PullResult Run(const Repo& repo, OstreeRepo* handle, const PullOptions& options, Job& job) {
   auto start = std::chrono::steady_clock::now();
   PulledRefs refs(handle, options, job.cancellable());
@@ -80,7 +95,9 @@ Napi::Value Pull(const Napi::CallbackInfo& info) {
       Try(ostree_repo_is_writable, handle.get());
       CheckRemoteConfig(handle.get(), options.source);
       WaitForRepoLock(*repo, handle.get(), OSTREE_REPO_LOCK_SHARED, job.cancellable(), kLockTimeout);
-      return Run(*repo, handle.get(), WithLocalDefaults(options, handle.get(), job.cancellable()), job);
+      auto all = WithLocalDefaults(options, handle.get(), job.cancellable());
+      CheckTrust(*repo, handle.get(), all);
+      return Run(*repo, handle.get(), all, job);
     });
   });
 }

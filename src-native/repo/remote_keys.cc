@@ -1,6 +1,7 @@
 #include "remote_keys.h"
 
 #include "core/validate.h"
+#include "keyring.h"
 #include "remote_check.h"
 #include "repo.h"
 
@@ -117,6 +118,17 @@ Shared<GInputStream> OpenSource(const KeySource& source, GCancellable* cancellab
   return stream;
 }
 
+void RestoreKeyring(OstreeRepo* repo, const std::string& name, const std::optional<Bytes>& before) {
+  if (!before) {
+    unlinkat(ostree_repo_get_dfd(repo), name.c_str(), 0);
+    return;
+  }
+  auto path = Shared<GFile>::Take(g_file_get_child(ostree_repo_get_path(repo), name.c_str()));
+  auto* data = reinterpret_cast<const char*>(before->data());
+  Try(g_file_replace_contents, path.get(), data, before->size(), nullptr, FALSE, G_FILE_CREATE_NONE, nullptr,
+      nullptr);
+}
+
 }  // namespace
 
 unsigned ImportKeys(OstreeRepo* repo, const std::string& remote, const KeySource& source,
@@ -131,6 +143,23 @@ unsigned ImportKeys(OstreeRepo* repo, const std::string& remote, const KeySource
   return imported;
 }
 
+// Which keys `source` selects, gpg knows: the keyring that has come of it tells.
+unsigned ImportUsableKeys(OstreeRepo* repo, const std::string& remote, const KeySource& source,
+                          GCancellable* cancellable) {
+  auto directory = ostree_repo_get_dfd(repo);
+  auto name = KeyringName(remote);
+  auto before = ReadKeyring(directory, name);
+  if (before) CheckKeyring(*before, name);
+  auto imported = ImportKeys(repo, remote, source, cancellable);
+  try {
+    CheckKeyring(ReadKeyring(directory, name).value_or(Bytes()), name);
+  } catch (const Failure&) {
+    RestoreKeyring(repo, name, before);
+    throw;
+  }
+  return imported;
+}
+
 // ostree_repo_remote_gpg_import
 Napi::Value RemoteImportKeys(const Napi::CallbackInfo& info) {
   Args args(info);
@@ -140,7 +169,7 @@ Napi::Value RemoteImportKeys(const Napi::CallbackInfo& info) {
   return Async(args, repo->UpdateWork(), [repo, name, source](Job& job) {
     CheckRemoteName(name, "name");
     auto handle = repo->OpenWriter(job.cancellable());
-    return WithRemote(name, [&] { return ImportKeys(handle.get(), name, source, job.cancellable()); });
+    return WithRemote(name, [&] { return ImportUsableKeys(handle.get(), name, source, job.cancellable()); });
   });
 }
 
@@ -154,6 +183,7 @@ Napi::Value RemoteKeys(const Napi::CallbackInfo& info) {
     auto handle = repo->OpenWriter(job.cancellable());
     Owned<GPtrArray> keys;
     WithRemote(name, [&] {
+      CheckRemoteKeyrings(*repo, handle.get(), name);
       Try(ostree_repo_remote_get_gpg_keys, handle.get(), name.c_str(), nullptr, Out(keys), job.cancellable());
     });
     std::vector<GpgKey> result;

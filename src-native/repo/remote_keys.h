@@ -25,6 +25,10 @@ struct KeySource {
 unsigned ImportKeys(OstreeRepo* repo, const std::string& remote, const KeySource& source,
                     GCancellable* cancellable);
 
+// The same for a remote to be pulled from: keys that libostree would crash on are refused (keyring.h).
+unsigned ImportUsableKeys(OstreeRepo* repo, const std::string& remote, const KeySource& source,
+                          GCancellable* cancellable);
+
 Napi::Value RemoteImportKeys(const Napi::CallbackInfo& info);
 Napi::Value RemoteKeys(const Napi::CallbackInfo& info);
 

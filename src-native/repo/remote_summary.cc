@@ -2,6 +2,7 @@
 
 #include "core/validate.h"
 #include "fetch_options.h"
+#include "keyring.h"
 #include "remote_check.h"
 #include "repo.h"
 #include "summary_data.h"
@@ -56,6 +57,8 @@ Napi::Value RemoteSummary(const Napi::CallbackInfo& info) {
     return WithRemote(name, [&] {
       auto handle = repo->OpenWriter(job.cancellable());
       CheckRemoteConfig(handle.get(), name);
+      if (RemoteReader(handle.get(), name).Flag("gpg-verify-summary", false))
+        CheckKeyrings(*repo, handle.get(), name);
       return Fetch(handle.get(), name, options, job.cancellable());
     });
   });

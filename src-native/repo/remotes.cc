@@ -252,7 +252,7 @@ Napi::Value RemoteAdd(const Napi::CallbackInfo& info) {
       auto change = AddKind(kind);
       Change(handle.get(), change, name, url, options.get(), job.cancellable());
       try {
-        if (keys) ImportKeys(handle.get(), name, *keys, job.cancellable());
+        if (keys) ImportUsableKeys(handle.get(), name, *keys, job.cancellable());
       } catch (const Failure&) {
         // A remote without the keys it was to have would refuse every pull: all or nothing.
         if (change == OSTREE_REPO_REMOTE_CHANGE_ADD)

@@ -3,6 +3,7 @@
 #include <filesystem>
 
 #include "core/validate.h"
+#include "keyring.h"
 #include "openpgp.h"
 #include "remote_check.h"
 #include "remote_keys.h"
@@ -30,17 +31,6 @@ OstreeGpgSignatureAttr kAttributes[] = {
 
 using UserIds = std::map<std::string, UserId>;
 
-// A file of at most 128 MiB, empty where there is none.
-Bytes ReadKeyring(int directory, const std::string& name) {
-  Fd fd(openat(directory, name.c_str(), O_RDONLY | O_CLOEXEC));
-  Bytes content;
-  uint8_t buffer[65536];
-  ssize_t size = 0;
-  while (fd && content.size() < (128 << 20) && (size = read(fd.get(), buffer, sizeof buffer)) > 0)
-    content.insert(content.end(), buffer, buffer + size);
-  return content;
-}
-
 // A repository of its own with one remote, whose keyring is exactly the given
 // keys: with any other, libostree adds the keyrings of the repository or of the system.
 class GivenKeys {
@@ -64,7 +54,7 @@ class GivenKeys {
   GivenKeys(const GivenKeys&) = delete;
 
   OstreeRepo* repo() const { return repo_.get(); }
-  UserIds user_ids() const { return ReadUserIds(ReadKeyring(AT_FDCWD, Keyring())); }
+  UserIds user_ids() const { return ReadUserIds(ReadKeyring(AT_FDCWD, Keyring()).value_or(Bytes())); }
 
  private:
   static std::string MakeDirectory() {
@@ -73,7 +63,7 @@ class GivenKeys {
     return path;
   }
 
-  std::string Keyring() const { return path_ + "/" + kRemote + ".trustedkeys.gpg"; }
+  std::string Keyring() const { return path_ + "/" + KeyringName(kRemote); }
 
   void Import(const Bytes& key, size_t index, GCancellable* cancellable) {
     unsigned imported = 0;
@@ -151,11 +141,10 @@ std::vector<GpgSignature> Complete(std::vector<GpgSignature> signatures, const U
 
 // The keyring that `ostree remote add --gpg-import` makes.
 UserIds RemoteUserIds(const Repo& repo, OstreeRepo* handle, const std::string& remote) {
-  auto name = remote + ".trustedkeys.gpg";
-  auto keyring = ReadKeyring(ostree_repo_get_dfd(handle), name);
+  auto keyring = ReadKeyring(ostree_repo_get_dfd(handle), KeyringName(remote));
   auto directory = repo.spec().remotesConfigDir.value_or("/etc/ostree/remotes.d");
-  if (keyring.empty()) keyring = ReadKeyring(AT_FDCWD, directory + "/" + name);
-  return ReadUserIds(keyring);
+  if (!keyring) keyring = ReadKeyring(AT_FDCWD, directory + "/" + KeyringName(remote));
+  return ReadUserIds(keyring.value_or(Bytes()));
 }
 
 struct RemoteConfig {

@@ -7,7 +7,7 @@ import { OstreeError, Repo, type PublicKey, type VerifyOptions } from 'ostree';
 import { describe, expect, it } from 'vitest';
 
 import { rangeError, typeError } from '../support/errors.js';
-import { type GpgHome, type GpgKey, gpgHome, gpgKey } from '../support/gpg.js';
+import { type GpgHome, type GpgKey, gpgHome, gpgKey, latinKey } from '../support/gpg.js';
 import { cliRepo, temporaryDirectory } from '../support/repo.js';
 import { ed25519Key, objectPath, unsignedCommit } from '../support/sign.js';
 
@@ -220,30 +220,20 @@ describe('verify, with given keys', () => {
   // libostree itself crashes on one: g_variant_new_string() of it is NULL.
   it('survives a user ID that is not UTF-8', async () => {
     const { repo, commit } = await unsignedCommit();
-    const home = await gpgHome();
-    const parameters = join(home.path, 'parameters');
-    await writeFile(
-      parameters,
-      Buffer.from(
-        '%no-protection\nKey-Type: EDDSA\nKey-Curve: ed25519\nKey-Usage: sign\n' +
-          'Name-Real: J\xf6rg Latin\nName-Email: j@example.org\nExpire-Date: 0\n%commit\n',
-        'latin1',
-      ),
-    );
-    await home.gpg('--utf8-strings', '--gen-key', parameters);
-    const keys = Buffer.from(await home.gpg('--armor', '--export'));
-    await repo.sign(commit, { type: 'gpg', keyId: 'j@example.org', homedir: home.path });
+    const key = await latinKey();
+    const keys = Buffer.from(key.publicKey);
+    await repo.sign(commit, { type: 'gpg', keyId: key.keyId, homedir: key.path });
     expect((await repo.verify(commit, { keys })).signatures).toMatchObject([
-      { valid: true, userName: 'J\\xf6rg Latin', userEmail: 'j@example.org' },
+      { valid: true, userName: 'J\\xf6rg Latin', userEmail: 'latin@example.org' },
     ]);
-    await writeFile(join(home.path, 'pub'), keys);
+    await writeFile(join(key.path, 'pub'), keys);
     await execa('ostree', [
       `--repo=${repo.path}`,
       'remote',
       'add',
       'o',
       'http://h',
-      `--gpg-import=${home.path}/pub`,
+      `--gpg-import=${key.path}/pub`,
     ]);
     expect((await repo.verify(commit, { remote: 'o' })).signatures).toMatchObject([
       { valid: true, userName: 'J\\xf6rg Latin' },

@@ -1,5 +1,6 @@
 // GPG keys for tests, each in a home of its own that goes with the test, its agent included.
-import { chmod } from 'node:fs/promises';
+import { chmod, writeFile } from 'node:fs/promises';
+import { join } from 'node:path';
 
 import { execa } from 'execa';
 import { onTestFinished } from 'vitest';
@@ -40,6 +41,19 @@ export async function gpgHome(): Promise<GpgHome> {
   return { path, gpg };
 }
 
+export const LATIN_NAME = 'J\xf6rg Latin';
+
+/** A key whose user ID is in Latin-1, as before gpg wrote UTF-8: libostree crashes on it. */
+export async function latinKey(home?: GpgHome): Promise<GpgKey> {
+  const { path, gpg } = home ?? (await gpgHome());
+  const parameters = join(path, 'parameters');
+  const lines = ['%no-protection', 'Key-Type: EDDSA', 'Key-Curve: ed25519', 'Key-Usage: sign'];
+  lines.push(`Name-Real: ${LATIN_NAME}`, 'Name-Email: latin@example.org', 'Expire-Date: 0', '%commit', '');
+  await writeFile(parameters, Buffer.from(lines.join('\n'), 'latin1'));
+  await gpg('--utf8-strings', '--gen-key', parameters);
+  return await existingKey({ path, gpg }, 'latin@example.org', LATIN_NAME);
+}
+
 /** A new signing key, without a passphrase. `expires` is gpg's: `never`, `seconds=1`, an ISO date. */
 export async function gpgKey(
   uid = 'Tester <tester@example.org>',
@@ -47,7 +61,12 @@ export async function gpgKey(
 ): Promise<GpgKey> {
   const { path, gpg } = home ?? (await gpgHome());
   await gpg('--pinentry-mode=loopback', '--passphrase=', '--quick-gen-key', uid, 'ed25519', 'sign', expires);
-  const listed = await gpg('--with-colons', '--list-keys', `=${uid}`);
+  return await existingKey({ path, gpg }, `=${uid}`, uid);
+}
+
+/** The key of a home that gpg finds by `name`. */
+async function existingKey({ path, gpg }: GpgHome, name: string, uid: string): Promise<GpgKey> {
+  const listed = await gpg('--with-colons', '--list-keys', name);
   const keyId = /^fpr:+([0-9A-F]{40}):/m.exec(listed)?.[1];
   if (!keyId) throw new Error(`gpg lists no key for ${uid}:\n${listed}`);
   const publicKey = await gpg('--armor', '--export', keyId);
