@@ -3,7 +3,7 @@ import { resolve } from 'node:path';
 import type { Readable } from 'node:stream';
 
 import type { CommitProgress, CommitResult, CommitSourceSpec, CommitSpec } from '../typings/addon.js';
-import type { ProgressOptions } from './call.js';
+import { type ProgressOptions, run, stepsUnder } from './call.js';
 import {
   checkArray,
   checkBoolean,
@@ -19,8 +19,11 @@ import {
   valueError,
 } from './check.js';
 import { OstreeError } from './errors.js';
+import { whileHolding } from './holding.js';
 import { native } from './native.js';
 import type { RepoInner } from './repo.js';
+import { checkSigners, signCommit, type Signer } from './sign.js';
+import { inTurn } from './turns.js';
 import type { Checksum, Rev } from './types.js';
 import type { Variant } from './variant.js';
 
@@ -109,6 +112,11 @@ export interface CommitOptions extends ProgressOptions<CommitProgress> {
    */
   statOverride?: Record<string, { add?: number | undefined; set?: number | undefined }> | undefined;
 
+  /**
+   * Signs the commit before the branch moves, in the same transaction: nobody sees the branch at an unsigned commit,
+   * and a signer that fails leaves it where it was. Signers sign one after another.
+   */
+  sign?: Signer | readonly Signer[] | undefined;
   /** Write no commit when the tree is that of the parent; then `changed` is false. */
   skipIfUnchanged?: boolean | undefined;
   /** How many files to work on at a time. Unless given: as the machine has processors. */
@@ -118,7 +126,7 @@ export interface CommitOptions extends ProgressOptions<CommitProgress> {
 }
 
 /** What a part of the commit path cannot do yet. An option that is not understood is refused, never ignored. */
-const NOT_YET = ['generateSizes', 'composefs', 'selinux', 'consume', 'devinoCache', 'cache', 'sign'] as const;
+const NOT_YET = ['generateSizes', 'composefs', 'selinux', 'consume', 'devinoCache', 'cache'] as const;
 
 export function notSupported(what: string): OstreeError {
   return new OstreeError('NOT_SUPPORTED', `${what} is not supported yet by this package`);
@@ -295,9 +303,68 @@ function checkMetadata(value: unknown, name: string): void {
   if (value !== undefined) checkObject(value, name);
 }
 
+/** Those of `options.sign`, checked. */
+export function commitSigners({ sign = [] }: Pick<CommitOptions, 'sign'>): Signer[] {
+  return checkSigners(sign, 'options.sign');
+}
+
 export async function commit(repo: RepoInner, options: CommitOptions): Promise<CommitResult> {
   const spec = commitSpec(options);
-  return await repo.lifetime.run(options, (call) =>
-    native().commitCreate(repo.native, spec, options.metadata, options.detachedMetadata, call),
+  const signers = commitSigners(options);
+  const plainly = (signal?: AbortSignal) =>
+    repo.lifetime.run({ ...options, signal }, (call) =>
+      native().commitCreate(repo.native, spec, options.metadata, options.detachedMetadata, call),
+    );
+  if (signers.length === 0 && spec.branch === undefined) return await plainly(options.signal);
+  // The addon has a queue for each branch, too, but lets go of it before a signer is asked.
+  return await repo.lifetime.sequence(options, (signal) => {
+    const work = () =>
+      signers.length === 0 ? plainly(signal) : signed(repo, spec, options, signers, signal);
+    return spec.branch === undefined ? work() : inTurn(`${repo.path}\0${spec.branch}`, signal, work);
+  });
+}
+
+/** Signs a commit that was just written. The same one may have been there, signed: of the same second, say. */
+export async function signNew(
+  repo: Pick<RepoInner, 'native'>,
+  commit: Checksum,
+  signers: readonly Signer[],
+  signal: AbortSignal,
+): Promise<void> {
+  for (const signer of signers) {
+    try {
+      await signCommit(repo, commit, signer, signal);
+    } catch (error) {
+      if (!OstreeError.is(error, 'EXISTS')) throw error;
+    }
+  }
+}
+
+/** A commit in a transaction of its own, in which it is signed, too. */
+async function signed(
+  repo: RepoInner,
+  spec: CommitSpec,
+  options: CommitOptions,
+  signers: readonly Signer[],
+  signal: AbortSignal,
+): Promise<CommitResult> {
+  const step = stepsUnder(signal);
+  const { transaction, repo: view } = await step((call) =>
+    native().transactionBegin(repo.native, spec.fsync, call),
   );
+  try {
+    const result = await run({ ...options, signal }, (call) =>
+      native().transactionWriteCommit(transaction, spec, options.metadata, options.detachedMetadata, call),
+    );
+    if (!result.changed) return result;
+    await whileHolding(repo, 'a commit', async () => {
+      await signNew({ native: view.handle }, result.checksum, signers, signal);
+    });
+    await step((call) => native().transactionCommit(transaction, call));
+    return result;
+  } finally {
+    // Of one that was committed, nothing is left to abort. Nobody waits for a signer that was given up.
+    const aborted = run({}, (call) => native().transactionAbort(transaction, call)).catch(() => undefined);
+    if (!signal.aborted) await aborted;
+  }
 }

@@ -1,22 +1,13 @@
 // The summary of a repository.
-import type { MetadataCommit, SummaryData, SummaryRef as NativeRef } from '../typings/addon.js';
-import { untilAborted } from './abort.js';
+import type { SummaryData, SummaryRef as NativeRef } from '../typings/addon.js';
 import { type CallOptions, stepsUnder } from './call.js';
 import { checkBoolean, checkObject, checkOptions, typeError, valueError } from './check.js';
-import type { MetadataInput } from './commit.js';
-import { OstreeError } from './errors.js';
+import { type MetadataInput, signNew } from './commit.js';
 import { jsonSafe } from './json.js';
 import { native } from './native.js';
 import type { RepoInner } from './repo.js';
-import {
-  type Signer,
-  checkSigners,
-  isGpg,
-  metadataKey,
-  nativeGpgSigner,
-  signCommit,
-  signaturesBy,
-} from './sign.js';
+import { type Signer, checkSigners, isGpg, metadataKey, nativeGpgSigner, signaturesBy } from './sign.js';
+import { inTurn } from './turns.js';
 import type { Checksum } from './types.js';
 import { type VerifyOptions, type VerifyResult, checkVerifyOptions, verifySigned } from './verify.js';
 
@@ -109,26 +100,6 @@ function checkExpires(value: unknown): void {
   if (!(value.getTime() >= 0)) throw valueError('options.expires', 'must be a valid Date, not before 1970');
 }
 
-const turns = new Map<string, Promise<unknown>>();
-
-/** One at a time for each repository: what is regenerated meanwhile would be refused as a conflict. */
-async function inTurn<T>(path: string, signal: AbortSignal, work: () => Promise<T>): Promise<T> {
-  let end = () => {};
-  const mine = new Promise<void>((resolve) => {
-    end = resolve;
-  });
-  const before = turns.get(path);
-  const turn = Promise.all([before, mine]);
-  turns.set(path, turn);
-  try {
-    await untilAborted(signal, before);
-    return await work();
-  } finally {
-    end();
-    if (turns.get(path) === turn) turns.delete(path);
-  }
-}
-
 /** `repo.summary`: the file that lists the refs, which those who pull read first. */
 export class Summary {
   readonly #repo: RepoInner;
@@ -156,12 +127,12 @@ export class Summary {
     const seconds = expires && Math.floor(expires.getTime() / 1000);
     const repo = this.#repo;
     await repo.lifetime.sequence(options, (signal) =>
-      inTurn(repo.path, signal, async () => {
+      inTurn(`${repo.path}\0summary`, signal, async () => {
         const step = stepsUnder(signal);
         const commit = await step((call) =>
           native().summaryCommitMetadata(repo.native, metadata, seconds, call),
         );
-        if (commit) await signMetadataCommit(repo, commit, signers, signal);
+        if (commit) await signNew(repo, commit.checksum, signers, signal);
         const gpg = signers.filter(isGpg).map(nativeGpgSigner);
         await step((call) => native().summaryRegenerate(repo.native, metadata, seconds, commit, gpg, call));
         for (const signer of signers) if (!isGpg(signer)) await signSummary(repo, signer, signal);
@@ -199,22 +170,6 @@ export class Summary {
       const signed = await step((call) => native().summarySigned(repo.native, call));
       return await verifySigned(repo, { ...signed, of: 'summary', name: 'Summary' }, options, step);
     });
-  }
-}
-
-async function signMetadataCommit(
-  repo: RepoInner,
-  commit: MetadataCommit,
-  signers: Signer[],
-  signal: AbortSignal,
-): Promise<void> {
-  for (const signer of signers) {
-    try {
-      await signCommit(repo, commit.checksum, signer, signal);
-    } catch (error) {
-      // The same commit of an attempt in the same second, which failed later.
-      if (!OstreeError.is(error, 'EXISTS')) throw error;
-    }
   }
 }
 

@@ -3,7 +3,7 @@ import type { CommitResult, CommitStats, TransactionHandle } from '../typings/ad
 import { type CallOptions, run } from './call.js';
 import { checkBoolean, checkChecksum, checkFunction, checkOptions, valueError } from './check.js';
 import type { Commit, ReadCommitOptions } from './commit-read.js';
-import { type CommitOptions, commitSpec } from './commit.js';
+import { type CommitOptions, commitSigners, commitSpec, type MetadataInput, signNew } from './commit.js';
 import { whileHolding } from './holding.js';
 import { Lifetime } from './lifetime.js';
 import { native } from './native.js';
@@ -15,6 +15,7 @@ import {
   type SetRefOptions,
 } from './refs.js';
 import { innerOf, Repo, type RepoInner } from './repo.js';
+import type { Signer } from './sign.js';
 import { readFile, type ReadFileOptions, type ReadStringOptions } from './tree.js';
 import type { Checksum, Rev } from './types.js';
 
@@ -69,17 +70,36 @@ export class Transaction implements AsyncDisposable {
    */
   async commit(options: TransactionCommitOptions): Promise<CommitResult> {
     const spec = commitSpec(options);
+    const signers = commitSigners(options);
     for (const name of ['branch', 'fsync'] as const)
       if (spec[name] !== undefined)
         throw valueError(
           `options.${name}`,
           'is not for a commit within a transaction: see setRef() and begin()',
         );
-    const result = await this.#lifetime.run(options, (call) =>
-      native().transactionWriteCommit(this.#native, spec, options.metadata, options.detachedMetadata, call),
-    );
-    this.#stats = sum(this.#stats, result.stats);
-    return result;
+    return await this.#lifetime.sequence(options, async (signal) => {
+      const result = await run({ ...options, signal }, (call) =>
+        native().transactionWriteCommit(this.#native, spec, options.metadata, options.detachedMetadata, call),
+      );
+      this.#stats = sum(this.#stats, result.stats);
+      if (!result.changed) return result;
+      await signNew(innerOf(this.repo), result.checksum, signers, signal);
+      return result;
+    });
+  }
+
+  /** As {@link Repo.sign}, for the transaction's own commits too: the signature is there with the commit. */
+  async sign(commit: Rev, signer: Signer, options: CallOptions = {}): Promise<void> {
+    await this.repo.sign(commit, signer, options);
+  }
+
+  /** As {@link Repo.setDetachedMetadata}, for the transaction's own commits too. */
+  async setDetachedMetadata(
+    commit: Rev,
+    metadata: MetadataInput | null,
+    options: CallOptions = {},
+  ): Promise<void> {
+    await this.repo.setDetachedMetadata(commit, metadata, options);
   }
 
   /**

@@ -4,10 +4,10 @@
 
 #include "core/validate.h"
 #include "core/variant.h"
+#include "detached.h"
 #include "engine/objects.h"
 #include "engine/write_tree.h"
 #include "open_transaction.h"
-#include "ref_update.h"
 #include "rev.h"
 
 namespace ostree {
@@ -149,7 +149,8 @@ std::string WriteCommitObject(OstreeRepo* handle, const CommitSpec& spec, const 
   return checksum.get();
 }
 
-// What the commit is built on. The branch must still name it when it moves.
+}  // namespace
+
 Nullable<std::string> ParentOf(OstreeRepo* handle, const CommitSpec& spec, GCancellable* cancellable) {
   if (!spec.branch) return spec.parent.value_or(Nullable<std::string>());
   auto head = ReadRef(handle, *spec.branch, cancellable);
@@ -159,15 +160,13 @@ Nullable<std::string> ParentOf(OstreeRepo* handle, const CommitSpec& spec, GCanc
 
 std::vector<RefUpdate> UpdatesOf(const CommitSpec& spec, const Nullable<std::string>& parent,
                                  const CommitResult& result) {
-  if (!spec.branch) return {};
+  if (!spec.branch || !result.changed) return {};
   RefUpdate update;
   update.ref = *spec.branch;
   update.checksum = result.checksum;
   update.expected = parent;
   return {update};
 }
-
-}  // namespace
 
 void CommitStats::Add(const CommitStats& more) {
   contentObjects += more.contentObjects;
@@ -195,9 +194,7 @@ CommitResult WriteCommit(OstreeRepo* handle, const CommitSpec& spec, const Nulla
   auto metadata = MetadataOf(handle, spec, given.metadata.get(), root.get(), cancellable);
   result.checksum = WriteCommitObject(handle, spec, parent, metadata.get(), root.get(), cancellable);
   result.stats.metadataWritten++;
-  if (given.detached)
-    Try(ostree_repo_write_commit_detached_metadata, handle, result.checksum.c_str(), given.detached.get(),
-        cancellable);
+  if (given.detached) WriteDetached(handle, result.checksum, given.detached.get(), cancellable);
   return result;
 }
 

@@ -8,6 +8,7 @@
 
 #include "core/async.h"
 #include "engine/plan.h"
+#include "ref_update.h"
 
 namespace ostree {
 
@@ -109,6 +110,13 @@ struct CommitResult {
     field("stats", stats);
   }
 };
+
+// What the commit is built on: the head of the branch, where it is for one. The branch must still name it
+// when it moves.
+Nullable<std::string> ParentOf(OstreeRepo* handle, const CommitSpec& spec, GCancellable* cancellable);
+// What the branch's move is, in the transaction of the commit.
+std::vector<RefUpdate> UpdatesOf(const CommitSpec& spec, const Nullable<std::string>& parent,
+                                 const CommitResult& result);
 
 // Writes the tree, the commit and what belongs to it into the handle's open
 // transaction; no ref. `parent` is settled by the caller.

@@ -2,6 +2,7 @@
 
 #include "core/variant.h"
 #include "cursor.h"
+#include "detached.h"
 #include "engine/load_metadata.h"
 #include "repo.h"
 #include "rev.h"
@@ -39,14 +40,6 @@ struct CommitInfo {
     field("sizes", sizes);
   }
 };
-
-// ostree_repo_read_commit_detached_metadata: null when there is none. A copy, for what libostree
-// returns may be a map of the file, and is unchecked.
-Shared<GVariant> ReadDetached(OstreeRepo* repo, const std::string& checksum, GCancellable* cancellable) {
-  Shared<GVariant> metadata;
-  Try(ostree_repo_read_commit_detached_metadata, repo, checksum.c_str(), Out(metadata), cancellable);
-  return metadata ? NormalForm(metadata.get()) : metadata;
-}
 
 const char* StateName(OstreeRepoCommitState state) {
   if (state & OSTREE_REPO_COMMIT_STATE_FSCK_PARTIAL) return "fsck-partial";
@@ -118,7 +111,9 @@ CommitInfo ReadCommit(OstreeRepo* repo, const std::string& checksum, VariantMode
   if (has_sizes && sizes == Sizes::kRead) info.sizes = PackSizes(commit, checksum);
   if (has_sizes && mode == VariantMode::kPlain) metadata = WithoutSizes(metadata.get());
   info.metadata = {metadata, mode};
-  info.detachedMetadata = {ReadDetached(repo, checksum, cancellable), mode};
+  // A copy, for what libostree returns may be a map of the file, and is unchecked.
+  auto detached = LoadDetached(repo, checksum, cancellable);
+  info.detachedMetadata = {detached ? NormalForm(detached.get()) : detached, mode};
   return info;
 }
 

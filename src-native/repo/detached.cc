@@ -16,12 +16,39 @@ Failure CorruptObject(const char* type, const std::string& checksum, const std::
   return failure;
 }
 
+constexpr const char* kHeld = "ostree-node-held-detached-metadata";
+
 }  // namespace
 
+HeldDetached::HeldDetached(OstreeRepo* repo) : repo_(repo) {
+  g_object_set_data(G_OBJECT(repo_), kHeld, this);
+}
+
+HeldDetached::~HeldDetached() { g_object_set_data(G_OBJECT(repo_), kHeld, nullptr); }
+
+HeldDetached* HeldDetached::Of(OstreeRepo* repo) {
+  return static_cast<HeldDetached*>(g_object_get_data(G_OBJECT(repo), kHeld));
+}
+
+// ostree_repo_write_commit_detached_metadata
+void HeldDetached::Write(GCancellable* cancellable) {
+  for (const auto& [commit, metadata] : by_commit)
+    Try(ostree_repo_write_commit_detached_metadata, repo_, commit.c_str(), metadata.get(), cancellable);
+}
+
 // ostree_repo_read_commit_detached_metadata
-Shared<GVariant> ReadDetached(OstreeRepo* repo, const std::string& checksum, GCancellable* cancellable) {
+Shared<GVariant> LoadDetached(OstreeRepo* repo, const std::string& checksum, GCancellable* cancellable) {
+  if (auto* held = HeldDetached::Of(repo)) {
+    auto found = held->by_commit.find(checksum);
+    if (found != held->by_commit.end()) return found->second;
+  }
   Shared<GVariant> metadata;
   Try(ostree_repo_read_commit_detached_metadata, repo, checksum.c_str(), Out(metadata), cancellable);
+  return metadata;
+}
+
+Shared<GVariant> ReadDetached(OstreeRepo* repo, const std::string& checksum, GCancellable* cancellable) {
+  auto metadata = LoadDetached(repo, checksum, cancellable);
   if (!metadata) return metadata;
   auto normal = NormalForm(metadata.get());
   if (!g_variant_equal(normal.get(), metadata.get()))
@@ -34,6 +61,10 @@ Shared<GVariant> ReadDetached(OstreeRepo* repo, const std::string& checksum, GCa
 // ostree_repo_write_commit_detached_metadata
 void WriteDetached(OstreeRepo* repo, const std::string& checksum, GVariant* metadata,
                    GCancellable* cancellable) {
+  if (auto* held = HeldDetached::Of(repo)) {
+    held->by_commit[checksum] = Shared<GVariant>::Share(metadata);
+    return;
+  }
   Try(ostree_repo_write_commit_detached_metadata, repo, checksum.c_str(), metadata, cancellable);
 }
 

@@ -22,6 +22,7 @@ OpenTransaction::OpenTransaction(const Repo& repo, std::optional<bool> fsync, GC
     Abort();
     throw;
   }
+  held_.emplace(handle());
 }
 
 OpenTransaction::~OpenTransaction() { Abort(); }
@@ -32,6 +33,7 @@ void OpenTransaction::Commit(const std::vector<RefUpdate>& refs, GCancellable* c
     auto lock = gate_->LockRefs();
     for (const auto& update : refs) CheckUpdate(handle(), update, cancellable);
     ThrowIfCancelled(cancellable);
+    if (held_) held_->Write(nullptr);
     for (const auto& update : refs) SetRefInTransaction(handle(), update);
     Try(ostree_repo_commit_transaction, handle(), nullptr, nullptr);
   } catch (const Failure&) {
@@ -44,6 +46,7 @@ void OpenTransaction::Commit(const std::vector<RefUpdate>& refs, GCancellable* c
 // ostree_repo_abort_transaction: of a transaction that has ended, it does nothing.
 void OpenTransaction::Abort() noexcept {
   if (!std::exchange(open_, false)) return;
+  held_.reset();
   try {
     Try(ostree_repo_abort_transaction, handle(), nullptr);
   } catch (const Failure&) {

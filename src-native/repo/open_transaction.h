@@ -5,6 +5,7 @@
 #include <optional>
 #include <vector>
 
+#include "detached.h"
 #include "ref_update.h"
 #include "repo.h"
 
@@ -31,6 +32,7 @@ class OpenTransaction {
   const std::shared_ptr<Gate> gate_;
   const Shared<OstreeRepo> handle_;
   const bool disabled_fsync_;  // before; a view's handle lives on
+  std::optional<HeldDetached> held_;
   bool open_ = true;
 };
 

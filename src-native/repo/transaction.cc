@@ -54,16 +54,17 @@ Napi::Value TransactionBegin(const Napi::CallbackInfo& info) {
   });
 }
 
-// ostree_repo_write_commit
+// ostree_repo_write_commit; where it is for a branch, that moves at the end.
 Napi::Value TransactionWriteCommit(const Napi::CallbackInfo& info) {
   Args args(info);
   auto transaction = args.Handle<Transaction>("transaction");
   auto spec = args.Next<CommitSpec>("spec");
   auto metadata = NextCommitMetadata(args);
   return Async(args, transaction->strand, [transaction, spec, metadata](Job& job) {
-    auto parent = spec.parent.value_or(Nullable<std::string>());
+    auto parent = ParentOf(transaction->handle(), spec, job.cancellable());
     auto result = WriteCommit(transaction->handle(), spec, parent, metadata, job);
     transaction->stats.Add(result.stats);
+    for (const auto& update : UpdatesOf(spec, parent, result)) transaction->refs.push_back(update);
     return result;
   });
 }
