@@ -107,7 +107,8 @@ export class DeploymentKernelArgs {
    * Makes all changes with one write of the boot entries; the result is the new list.
    * Wraps `ostree_sysroot_deployment_set_kargs()`.
    *
-   * @throws {OstreeError} `NOT_FOUND` when the deployment, or an argument to delete, is not there; `NOT_SUPPORTED` when it is staged
+   * @throws {OstreeError} `NOT_FOUND` when the deployment, or an argument to delete, is not there; `NOT_SUPPORTED` when it is staged,
+   * or booted and libostree cannot edit that: `deploy(deployment.checksum, { kernelArgs })` makes one with other arguments
    */
   async edit(edit: KernelArgsEdit, options: CallOptions = {}): Promise<string[]> {
     checkKernelArgsEdit(edit, 'edit');

@@ -1,5 +1,6 @@
 #include "kernel_args.h"
 
+#include "core/dynamic.h"
 #include "sysroot.h"
 #include "write.h"
 
@@ -80,6 +81,17 @@ Napi::Value KernelArgsLastValue(const Napi::CallbackInfo& info) {
 
 namespace {
 
+// Some versions of libostree (2022.7 among them) take the edited booted deployment for a new one, and refuse.
+Changed WriteEdited(Sysroot& sysroot, const DeploymentList& list, const std::string& id) {
+  try {
+    return WriteDeployments(sysroot, list);
+  } catch (const Failure& failure) {
+    if (failure.message != "Attempting to remove booted deployment") throw;
+    throw Failure("NOT_SUPPORTED", "libostree " + LibraryVersion() + " cannot edit the kernel arguments of '" +
+                                       id + "' while it is booted: deploy its commit again with others");
+  }
+}
+
 // As ostree_sysroot_deployment_set_kargs() does it, but for the clean-up,
 // which must not make a written change look like a failed one.
 Changed EditKernelArgs(Sysroot& sysroot, const std::string& id, const KernelArgsEdit& edit, Job& job) {
@@ -97,7 +109,7 @@ Changed EditKernelArgs(Sysroot& sysroot, const std::string& id, const KernelArgs
   auto list = Deployments(sysroot);
   for (auto& entry : list)
     if (entry.get() == deployment.get()) entry = edited;
-  auto changed = WriteDeployments(sysroot, list);
+  auto changed = WriteEdited(sysroot, list, id);
   changed.id = id;
   // Behind a staged deployment libostree compares entries with the wrong ones, and may leave this one out.
   if (KernelArgsOf(FindDeployment(sysroot, id).get()) != KernelArgsOf(edited.get()))
