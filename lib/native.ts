@@ -9,7 +9,8 @@ import type { Addon } from '../typings/addon.js';
 import { OstreeError } from './errors.js';
 
 const require = createRequire(import.meta.url);
-const root = dirname(dirname(fileURLToPath(import.meta.url)));
+/** The directory of the package. */
+export const root = dirname(dirname(fileURLToPath(import.meta.url)));
 
 /** Debian's name first: the others are what Fedora, Arch, Alpine and openSUSE call the library. */
 const PACKAGES =

@@ -5,15 +5,21 @@ import { checkInteger, checkName, checkOptions } from './check.js';
 import { type ConfigDiff, configDiff } from './config-diff.js';
 import { deploy, type DeployOptions, checkStateroot } from './deploy.js';
 import { type Deployment, type DeploymentSnapshot, snapshotOf } from './deployment.js';
+import * as finalize from './finalize.js';
+import type { FinalizeState } from './finalize.js';
 import { type CloseOptions, Lifetime } from './lifetime.js';
 import type { LockOptions } from './lock.js';
 import * as manage from './manage.js';
 import type { DeploymentOrId } from './manage.js';
+import { type MergePreview, previewMerge, type PreviewMergeOptions } from './merge.js';
 import { native } from './native.js';
+import * as reboot from './reboot.js';
 import { innerOf, Repo } from './repo.js';
 import { SysrootStatus } from './status.js';
 import { locked, type SysrootInner } from './sysroot-inner.js';
 import { LOCK_TIMEOUT, SysrootLock, SysrootLocking } from './sysroot-lock.js';
+import { unlock, type UnlockMode } from './unlock.js';
+import { watch, type WatchOptions } from './watch.js';
 import type { OpenedSysroot } from '../typings/addon.js';
 import type { Rev } from './types.js';
 import { type SwitchOptions, switchTo, upgrade, type UpgradeOptions, type UpgradeResult } from './upgrade.js';
@@ -251,6 +257,80 @@ export class Sysroot implements AsyncDisposable {
    */
   configDiff(deployment?: DeploymentOrId, options: CallOptions = {}): Promise<ConfigDiff> {
     return configDiff(this.#inner, deployment, options);
+  }
+
+  /**
+   * What the merge of /etc would do if the revision were deployed: which paths are changed here, which by it, and whose
+   * state wins. Nothing is written. Wraps `ostree_sysroot_get_merge_deployment()`, `ostree_diff_dirs()`.
+   *
+   * @throws {OstreeError} `NOT_FOUND` when the revision or stateroot is not there; `NOT_BOOTED` without a stateroot
+   * where the sysroot is not booted
+   */
+  previewMerge(rev: Rev, options: PreviewMergeOptions = {}): Promise<MergePreview> {
+    return previewMerge(this.#inner, rev, options);
+  }
+
+  /**
+   * Makes /usr of the booted deployment writable, by an overlay mounted over it. It cannot be locked again before the
+   * next boot. Does its work in a process of its own. Wraps `ostree_sysroot_deployment_unlock()`.
+   *
+   * @throws {OstreeError} `NOT_FOUND` when the deployment is no longer there; `INVALID_ARGUMENT` when it is not the
+   * booted one, `NOT_BOOTED` when none is; `EXISTS` when it is unlocked already
+   */
+  unlock(deployment: DeploymentOrId, mode: UnlockMode, options: CallOptions = {}): Promise<void> {
+    return unlock(this.#inner, deployment, mode, options);
+  }
+
+  /** Whether what is staged will be finished, and how that went the last time. Wraps `ostree_deployment_is_finalization_locked()`. */
+  finalizeState(options: CallOptions = {}): Promise<FinalizeState> {
+    return finalize.finalizeState(this.#inner, options);
+  }
+
+  /**
+   * Keeps what is staged from being finished as the system shuts down, or (`false`) lets it be finished again.
+   * Wraps `ostree_sysroot_change_finalization()`, or before libostree 2023.8 does what `ostree admin deploy --lock-finalization` does.
+   *
+   * @throws {OstreeError} `NOT_FOUND` when nothing is staged
+   */
+  lockFinalization(locked = true, options: CallOptions = {}): Promise<void> {
+    return finalize.lockFinalization(this.#inner, locked, options);
+  }
+
+  /**
+   * Prepares a deployment for `systemctl soft-reboot`, which keeps the kernel running; null takes it back.
+   * Wraps `ostree_sysroot_deployment_set_soft_reboot()`, `ostree_sysroot_clear_soft_reboot()`.
+   *
+   * @throws {OstreeError} `NOT_SUPPORTED` before libostree 2025.3; `NOT_FOUND` when the deployment is no longer there;
+   * `NOT_BOOTED` when none is booted
+   */
+  softReboot(deployment: DeploymentOrId | null, options: reboot.SoftRebootOptions = {}): Promise<void> {
+    return reboot.softReboot(this.#inner, deployment, options);
+  }
+
+  /**
+   * Loads a deployment's kernel for `systemctl kexec`, which skips the firmware. Wraps `ostree_sysroot_deployment_kexec_load()`.
+   *
+   * @throws {OstreeError} `NOT_SUPPORTED` before libostree 2025.1; `NOT_FOUND` when the deployment is no longer there
+   */
+  kexecLoad(deployment: DeploymentOrId, options: CallOptions = {}): Promise<void> {
+    return reboot.kexecLoad(this.#inner, deployment, options);
+  }
+
+  /**
+   * Restores what a copy of the sysroot's files does not carry, such as fs-verity. Wraps `ostree_sysroot_update_post_copy()`.
+   *
+   * @throws {OstreeError} `NOT_SUPPORTED` before libostree 2023.8
+   */
+  updatePostCopy(options: CallOptions = {}): Promise<void> {
+    return reboot.updatePostCopy(this.#inner, options);
+  }
+
+  /**
+   * The state now, and again whenever it has changed, whoever changed it. Ends with an error as soon as the signal is
+   * aborted or the sysroot is closed.
+   */
+  watch(options: WatchOptions = {}): AsyncGenerator<SysrootStatus, void, undefined> {
+    return watch(this.#inner, (statusOptions) => this.status(statusOptions), options);
   }
 
   /** Refuses new calls, waits for those that run, or cancels them, and gives the lock up. Closes {@link Sysroot.repo}, too. Idempotent. */

@@ -32,12 +32,16 @@
 #include "repo/walk.h"
 #include "sysroot/config_diff.h"
 #include "sysroot/deploy.h"
+#include "sysroot/finalize.h"
 #include "sysroot/init.h"
 #include "sysroot/kernel_args.h"
 #include "sysroot/lock.h"
 #include "sysroot/manage.h"
+#include "sysroot/merge.h"
+#include "sysroot/reboot.h"
 #include "sysroot/status.h"
 #include "sysroot/sysroot.h"
+#include "sysroot/unlock.h"
 #include "sysroot/upgrade.h"
 
 static Napi::Object Init(Napi::Env env, Napi::Object exports) {
@@ -170,6 +174,14 @@ static Napi::Object Init(Napi::Env env, Napi::Object exports) {
   add("sysrootConfigDiff", ostree::SysrootConfigDiff);
   add("sysrootKernelArgs", ostree::SysrootKernelArgs);
   add("sysrootEditKernelArgs", ostree::SysrootEditKernelArgs);
+  add("sysrootFinalizeState", ostree::SysrootFinalizeState);
+  add("sysrootLockFinalization", ostree::SysrootLockFinalization);
+  add("sysrootMergeSource", ostree::SysrootMergeSource);
+  add("sysrootUnlockUsr", ostree::SysrootUnlockUsr);
+  add("sysrootSoftReboot", ostree::SysrootSoftReboot);
+  add("sysrootClearSoftReboot", ostree::SysrootClearSoftReboot);
+  add("sysrootKexecLoad", ostree::SysrootKexecLoad);
+  add("sysrootUpdatePostCopy", ostree::SysrootUpdatePostCopy);
   add("kernelArgsApply", ostree::KernelArgsApply);
   add("kernelArgsParse", ostree::KernelArgsParse);
   add("kernelArgsLastValue", ostree::KernelArgsLastValue);

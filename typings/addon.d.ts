@@ -317,6 +317,27 @@ export interface Addon {
     edit: NativeKernelArgsEdit,
     call: Call,
   ): Promise<Changed>;
+  /** ostree_deployment_is_finalization_locked */
+  sysrootFinalizeState(sysroot: SysrootHandle, call: Call): Promise<NativeFinalizeState>;
+  /** ostree_sysroot_change_finalization */
+  sysrootLockFinalization(sysroot: SysrootHandle, locked: boolean, call: Call): Promise<void>;
+  /** ostree_sysroot_get_merge_deployment */
+  sysrootMergeSource(
+    sysroot: SysrootHandle,
+    rev: string,
+    stateroot: string | undefined,
+    call: Call,
+  ): Promise<MergeSource>;
+  /** ostree_sysroot_deployment_unlock; only for a process of its own */
+  sysrootUnlockUsr(sysroot: SysrootHandle, id: string, mode: string, call: Call): Promise<void>;
+  /** ostree_sysroot_deployment_set_soft_reboot */
+  sysrootSoftReboot(sysroot: SysrootHandle, id: string, allowKernelSkew: boolean, call: Call): Promise<void>;
+  /** ostree_sysroot_clear_soft_reboot */
+  sysrootClearSoftReboot(sysroot: SysrootHandle, call: Call): Promise<void>;
+  /** ostree_sysroot_deployment_kexec_load */
+  sysrootKexecLoad(sysroot: SysrootHandle, id: string, call: Call): Promise<void>;
+  /** ostree_sysroot_update_post_copy */
+  sysrootUpdatePostCopy(sysroot: SysrootHandle, call: Call): Promise<void>;
   /** ostree_kernel_args_append, ostree_kernel_args_append_if_missing, ostree_kernel_args_replace, ostree_kernel_args_delete */
   kernelArgsApply(args: string[], edit: NativeKernelArgsEdit): string[];
   /** ostree_kernel_args_from_string */
@@ -675,6 +696,16 @@ export interface OpenedSysroot {
   handle: SysrootHandle;
   repo: OpenedRepo;
   deployments: NativeDeployment[];
+}
+export interface NativeFinalizeState {
+  deployments: NativeDeployment[];
+  locked: boolean;
+  failure: string | null;
+}
+export interface MergeSource {
+  deployments: NativeDeployment[];
+  checksum: string;
+  id?: string;
 }
 export interface LockAttempt {
   acquired: boolean;

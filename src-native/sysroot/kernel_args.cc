@@ -87,8 +87,9 @@ Changed WriteEdited(Sysroot& sysroot, const DeploymentList& list, const std::str
     return WriteDeployments(sysroot, list);
   } catch (const Failure& failure) {
     if (failure.message != "Attempting to remove booted deployment") throw;
-    throw Failure("NOT_SUPPORTED", "libostree " + LibraryVersion() + " cannot edit the kernel arguments of '" +
-                                       id + "' while it is booted: deploy its commit again with others");
+    throw Failure("NOT_SUPPORTED", "libostree " + LibraryVersion() +
+                                       " cannot edit the kernel arguments of '" + id +
+                                       "' while it is booted: deploy its commit again with others");
   }
 }
 

@@ -1,16 +1,11 @@
 #include "new_deployment.h"
 
-#include <fcntl.h>
-#include <sys/stat.h>
-
+#include "finalize.h"
 #include "sysroot.h"
 #include "write.h"
 
 namespace ostree {
 namespace {
-
-constexpr const char* kRunState = "/run/ostree";
-constexpr const char* kStagedLocked = "/run/ostree/staged-deployment-locked";
 
 struct PhaseInfo {
   std::string phase;
@@ -48,14 +43,8 @@ Shared<OstreeDeployment> DeployTreeWith(DeployTree* deploy, OstreeSysroot* sysro
   return deployment;
 }
 
-// Before staging, so that a shutdown in between does not finish it.
-void LockFinalization() {
-  if (mkdir(kRunState, 0755) < 0 && errno != EEXIST) throw Failure::Errno("mkdir", kRunState);
-  Fd file(open(kStagedLocked, O_CREAT | O_WRONLY | O_NOCTTY | O_CLOEXEC, 0640));
-  if (!file) throw Failure::Errno("open", kStagedLocked);
-}
-
 Changed Stage(Sysroot& sysroot, NewDeployment& plan, Job& job) {
+  // Before, so that a shutdown in between does not finish it.
   if (plan.lock_finalization) LockFinalization();
   auto deployment =
       DeployTreeWith(ostree_sysroot_stage_tree_with_options, sysroot.get(), plan, job.cancellable());

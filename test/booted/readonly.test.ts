@@ -23,9 +23,7 @@ describe.skipIf(whyNotBooted)(`A read-only /sysroot, ${booted}`, () => {
 
   /** As every other process sees it. */
   async function mountedReadOnly(): Promise<boolean> {
-    const mounts = await boot.exec('cat', '/proc/1/mountinfo');
-    const options = mounts.split('\n').find((line) => line.split(' ')[4] === '/sysroot');
-    return / ro,/.test(options ?? '');
+    return / ro,/.test((await boot.mountOf('/sysroot')) ?? '');
   }
 
   it('is the state of the system, whatever opens the sysroot', async () => {

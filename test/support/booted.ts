@@ -98,6 +98,12 @@ export class Boot {
     return outcomeOf<T>(await execa(...this.node(body, options), { reject: false }));
   }
 
+  /** What is mounted at a path, as the first process sees it: a line of mountinfo. */
+  async mountOf(path: string): Promise<string | undefined> {
+    const mounts = await readFile(`/proc/${this.#init}/mountinfo`, 'utf8');
+    return mounts.split('\n').findLast((line) => line.split(' ')[4] === path);
+  }
+
   /** What ostree-finalize-staged.service does as the system goes down. */
   async shutDown(): Promise<void> {
     await this.exec('ostree', 'admin', 'finalize-staged');
@@ -161,7 +167,7 @@ export class Device {
   async publish(
     version: string,
     changes: Record<string, string> = {},
-    options: Partial<CommitOptions> & { edit?: (tree: string) => Promise<void> } = {},
+    options: Partial<CommitOptions> & { edit?: (tree: string) => Promise<unknown> } = {},
   ): Promise<string> {
     const { edit, ...commitOptions } = options;
     const tree = join(this.dir, `tree-${this.#trees++}`);

@@ -1,0 +1,65 @@
+// Making /usr of the running system writable.
+import { execFile } from 'node:child_process';
+import { join } from 'node:path';
+
+import { type CallOptions, run } from './call.js';
+import { checkString, valueError } from './check.js';
+import { idOf } from './deployment.js';
+import { OstreeError, type OstreeErrorCode } from './errors.js';
+import type { DeploymentOrId } from './manage.js';
+import { native, root } from './native.js';
+import { locked, type SysrootInner } from './sysroot-inner.js';
+
+/**
+ * For how long /usr is writable: `development` until the next boot; `hotfix` for good, with a deployment as it was
+ * shipped behind it to roll back to; `transient` until the next boot, and mounted read-only, for programs that mount it
+ * again in a namespace of their own.
+ */
+export type UnlockMode = 'development' | 'hotfix' | 'transient';
+
+const MODES: readonly string[] = ['development', 'hotfix', 'transient'] satisfies UnlockMode[];
+
+interface Outcome {
+  error?: { code: OstreeErrorCode; message: string };
+}
+
+/** Runs lib/unlock-helper.ts to its end; half of it is no state to be in. */
+async function runHelper(...args: string[]): Promise<void> {
+  // NODE_OPTIONS may ask for what only the caller can have, such as the port of a debugger.
+  const env = { ...process.env, NODE_OPTIONS: '', ELECTRON_RUN_AS_NODE: '1' };
+  const helper = join(root, 'dist/unlock-helper.js');
+  const { stdout, stderr } = await new Promise<{ stdout: string; stderr: string }>((resolve) => {
+    execFile(process.execPath, [helper, ...args], { env, cwd: '/' }, (error, stdout, stderr) =>
+      resolve({ stdout, stderr: stderr || (error?.message ?? '') }),
+    );
+  });
+  const outcome = parse(stdout) ?? { error: { code: 'FAILED', message: `${helper} failed: ${stderr}` } };
+  if (!outcome.error) return;
+  const { code, message } = outcome.error;
+  // What could not be mounted is said by the child that tried.
+  throw new OstreeError(code, /mount/.test(message) ? `${message}: ${stderr.trim()}` : message);
+}
+
+function parse(text: string): Outcome | undefined {
+  try {
+    return JSON.parse(text) as Outcome;
+  } catch {
+    return undefined;
+  }
+}
+
+export async function unlock(
+  sysroot: SysrootInner,
+  deployment: DeploymentOrId,
+  mode: UnlockMode,
+  options: CallOptions,
+): Promise<void> {
+  const id = idOf(deployment);
+  checkString(mode, 'mode');
+  if (!MODES.includes(mode))
+    throw valueError('mode', `must be one of ${MODES.join(', ')}. Received '${mode}'`);
+  await locked(sysroot, options, async () => {
+    await runHelper(sysroot.path, id, mode);
+    sysroot.update(await run({}, (call) => native().sysrootReload(sysroot.native, call)));
+  });
+}

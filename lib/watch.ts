@@ -1,0 +1,72 @@
+// The state of a sysroot as it changes, whoever changes it.
+import { watch as watchDirectory } from 'node:fs';
+import { join } from 'node:path';
+
+import { onAbort } from './abort.js';
+import type { CallOptions } from './call.js';
+import { checkBoolean, checkOptions, checkSignal } from './check.js';
+import type { SysrootStatus } from './status.js';
+import type { SysrootInner } from './sysroot-inner.js';
+
+export interface WatchOptions extends CallOptions {
+  /** false: watching alone does not keep the process running. */
+  persistent?: boolean | undefined;
+}
+
+export function watch(
+  sysroot: SysrootInner,
+  status: (options: CallOptions) => Promise<SysrootStatus>,
+  options: WatchOptions,
+): AsyncGenerator<SysrootStatus, void, undefined> {
+  checkOptions(options);
+  const { signal, persistent = true } = options;
+  checkSignal(signal);
+  checkBoolean(persistent, 'options.persistent');
+  sysroot.lifetime.check();
+  return states(sysroot, () => status({ signal }), signal, persistent);
+}
+
+async function* states(
+  sysroot: SysrootInner,
+  status: () => Promise<SysrootStatus>,
+  signal: AbortSignal | undefined,
+  persistent: boolean,
+): AsyncGenerator<SysrootStatus, void, undefined> {
+  let changed = true;
+  let failure: Error | undefined;
+  let wake = () => {};
+  // Every change sets the time of this directory, for others to see.
+  const watcher = watchDirectory(join(sysroot.path, 'ostree/deploy'), { persistent }, () => {
+    changed = true;
+    wake();
+  });
+  watcher.on('error', (error) => {
+    failure = error;
+    wake();
+  });
+  const forget = [sysroot.lifetime.atClose(() => wake()), signal && onAbort(signal, () => wake())];
+  try {
+    for (let last = ''; ;) {
+      signal?.throwIfAborted();
+      sysroot.lifetime.check();
+      if (failure) throw failure;
+      if (!changed) {
+        await new Promise<void>((resolve) => (wake = resolve));
+        continue;
+      }
+      changed = false;
+      const now = await status().catch((error: unknown) => {
+        // Something else is amid a change, which it will end: then we look again.
+        if (!changed) throw error;
+      });
+      // A change may leave things as they were, and our own look counts as one.
+      const text = now && JSON.stringify(now) + String(now);
+      if (!now || text === last) continue;
+      last = text ?? '';
+      yield now;
+    }
+  } finally {
+    watcher.close();
+    for (const end of forget) end?.();
+  }
+}
