@@ -27,6 +27,15 @@ export type { ListRefsOptions, RefInfo, RefPlace, ResolveRevOptions, SetRefOptio
 
 // commits: reading, log, diff
 export type { Commit, LogOptions, ObjectSize, ReadCommitOptions } from './commit-read.js';
+export type {
+  Diff,
+  DiffAspect,
+  DiffEntry,
+  DiffModification,
+  DiffOptions,
+  DiffSource,
+  DiffStats,
+} from './diff.js';
 
 // trees and files
 export type { ReadStreamOptions } from './stream.js';

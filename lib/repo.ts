@@ -9,6 +9,7 @@ import { commit, type CommitOptions, type CommitResult, type MetadataInput } fro
 import * as commits from './commit-read.js';
 import { RepoConfig } from './config.js';
 import { setDetachedMetadata } from './detached.js';
+import { diff, type Diff, type DiffOptions, type DiffSource } from './diff.js';
 import { fsck, type FsckOptions, type FsckReport } from './fsck.js';
 import { type CloseOptions, Lifetime } from './lifetime.js';
 import { lock, type LockOptions, type RepoLock } from './lock.js';
@@ -258,6 +259,18 @@ export class Repo implements AsyncDisposable {
    */
   log(rev: Rev, options: commits.LogOptions = {}): AsyncIterableIterator<commits.Commit> {
     return commits.log(this.#inner, rev, options);
+  }
+
+  /**
+   * What is different between two commits, or a commit and a directory of this machine, or two directories: the
+   * paths that `ostree diff` prints, each with what changed. Files are read and hashed on all cores.
+   * Wraps `ostree_diff_dirs_with_options()`, and `ostree_repo_traverse_commit()` for `stats`.
+   *
+   * @throws {OstreeError} `NOT_FOUND`, `NOT_DIRECTORY`, `PERMISSION_DENIED`; `CORRUPT` when an object that had to be
+   * read is damaged; `FAILED` when a file kept changing
+   */
+  diff(from: DiffSource, to: DiffSource, options: DiffOptions = {}): Promise<Diff> {
+    return diff(this.#inner, from, to, options);
   }
 
   // trees and files

@@ -13,6 +13,7 @@
 #include "repo/config.h"
 #include "repo/cursor.h"
 #include "repo/detached.h"
+#include "repo/diff.h"
 #include "repo/file_read.h"
 #include "repo/fsck.h"
 #include "repo/prune.h"
@@ -93,6 +94,7 @@ static Napi::Object Init(Napi::Env env, Napi::Object exports) {
   // commits: reading, log, diff
   add("commitRead", ostree::CommitRead);
   add("commitLog", ostree::CommitLog);
+  add("diffFind", ostree::DiffFind);
 
   // trees and files
   add("treeStat", ostree::TreeStat);

@@ -103,6 +103,8 @@ export interface Addon {
   commitRead(repo: RepoHandle, rev: string, variants: boolean, call: Call): Promise<CommitInfo>;
   /** ostree_repo_load_commit, ostree_commit_get_parent */
   commitLog(repo: RepoHandle, rev: string, variants: boolean): Cursor<CommitInfo>;
+  /** ostree_diff_dirs_with_options, ostree_repo_traverse_commit */
+  diffFind(repo: RepoHandle, spec: DiffSpec, call: Call): Promise<FoundDiff>;
 
   // trees and files
   /** ostree_repo_load_file, ostree_repo_load_object_stream */
@@ -416,6 +418,51 @@ export interface CommitInfo {
   state: 'normal' | 'partial' | 'fsck-partial';
   /** Of each object 49 bytes: its type (1), checksum (32), archived size (8), unpacked size (8, of this machine's order). */
   sizes?: Buffer;
+}
+
+/** A commit, or a directory. */
+export type DiffSideSpec = { rev: string } | { dir: string };
+export interface DiffSpec {
+  from: DiffSideSpec;
+  to: DiffSideSpec;
+  xattrs?: boolean | undefined;
+  stats?: boolean | undefined;
+  /** The owner of what is in the directory `to`. */
+  uid?: number | undefined;
+  gid?: number | undefined;
+}
+export interface DiffEntry {
+  /** Begins with `/`, below what is compared; a byte of it that is not UTF-8 reads `\\xff`. */
+  path: string;
+  type: 'file' | 'directory' | 'symlink' | 'other';
+  /** A whole st_mode, with the type, as in node:fs. */
+  mode: number;
+  uid: number;
+  gid: number;
+  /** Bytes: of a file its content, of a symlink its target; 0 for all else. */
+  size: number;
+  /** Of a symlink. */
+  target?: string;
+  /** The content object of a file or symlink of a commit. */
+  checksum?: string;
+}
+export type DiffAspect = 'type' | 'content' | 'target' | 'mode' | 'owner' | 'xattrs';
+export interface DiffItem {
+  from?: DiffEntry;
+  to?: DiffEntry;
+  changes: DiffAspect[];
+}
+export interface DiffStats {
+  /** How many objects each commit consists of, and how many of these are the same. */
+  fromObjects: number;
+  toObjects: number;
+  commonObjects: number;
+  /** Bytes that those in common take up in the repository. */
+  commonSize: number;
+}
+export interface FoundDiff {
+  items: Cursor<DiffItem>;
+  stats?: DiffStats;
 }
 
 // trees and files

@@ -30,13 +30,13 @@ std::string ReadAll(Call call, const char* name, const PathName& path) {
 }
 
 template <class List, class Get>
-Xattrs Read(List list, Get get, const PathName& path) {
+Xattrs Read(List list, Get get, const PathName& path, OstreeMeta meta) {
   auto names = ReadAll(list, "listxattr", path);
   std::map<std::string, std::string> found;
   for (size_t at = 0; at < names.size();) {
     std::string name = names.c_str() + at;
     at += name.size() + 1;
-    if (name == "user.ostreemeta") continue;
+    if (meta == OstreeMeta::kDrop && name == "user.ostreemeta") continue;
     auto get_it = [&get, &name](char* buffer, size_t size) { return get(name.c_str(), buffer, size); };
     auto value = ReadAll(get_it, "getxattr", path);
     if (!value.empty()) found.emplace(std::move(name), std::move(value));
@@ -57,13 +57,13 @@ GVariant* OrNone(const Xattrs& xattrs) {
 
 }  // namespace
 
-Xattrs ReadXattrs(int fd, const PathName& path) {
+Xattrs ReadXattrs(int fd, const PathName& path, OstreeMeta meta) {
   auto list = [fd](char* buffer, size_t size) { return flistxattr(fd, buffer, size); };
   auto get = [fd](const char* name, char* buffer, size_t size) { return fgetxattr(fd, name, buffer, size); };
-  return Read(list, get, path);
+  return Read(list, get, path, meta);
 }
 
-Xattrs ReadLinkXattrs(int fd, const PathName& path) {
+Xattrs ReadLinkXattrs(int fd, const PathName& path, OstreeMeta meta) {
   // The f... calls refuse an O_PATH descriptor; its name in /proc leads to the
   // very inode, and no further.
   auto link = "/proc/self/fd/" + std::to_string(fd);
@@ -71,7 +71,12 @@ Xattrs ReadLinkXattrs(int fd, const PathName& path) {
   auto get = [&link](const char* name, char* buffer, size_t size) {
     return getxattr(link.c_str(), name, buffer, size);
   };
-  return Read(list, get, path);
+  return Read(list, get, path, meta);
+}
+
+bool StoresXattrs(OstreeRepo* repo) {
+  return ostree_repo_get_mode(repo) != OSTREE_REPO_MODE_BARE_USER_ONLY &&
+         !g_key_file_get_boolean(ostree_repo_get_config(repo), "core", "disable-xattrs", nullptr);
 }
 
 std::string ContentHeader(const Owner& owner, const std::string& target, const Xattrs& xattrs) {

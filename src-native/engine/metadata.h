@@ -26,9 +26,12 @@ using PathName = std::function<std::string()>;
 // Of an open file or directory. Sorted, as libostree wants them; without empty
 // ones, which libostree never stores, and without `user.ostreemeta`, in which a
 // bare-user repository keeps the real metadata of an object.
-Xattrs ReadXattrs(int fd, const PathName& path);
-// Of a symbolic link that was opened with O_PATH.
-Xattrs ReadLinkXattrs(int fd, const PathName& path);
+enum class OstreeMeta { kDrop, kKeep };
+Xattrs ReadXattrs(int fd, const PathName& path, OstreeMeta meta = OstreeMeta::kDrop);
+// Of a symbolic link, or of anything else that was opened with O_PATH.
+Xattrs ReadLinkXattrs(int fd, const PathName& path, OstreeMeta meta = OstreeMeta::kDrop);
+// False in bare-user-only mode, and with core.disable-xattrs, which libostree's own commit path honours.
+bool StoresXattrs(OstreeRepo* repo);
 
 // What the checksum of a content object covers before the data: the bytes that
 // ostree_raw_file_to_content_stream() puts there.

@@ -5,6 +5,7 @@
 #include "core/failure.h"
 #include "core/hash.h"
 #include "engine/glob.h"
+#include "engine/load_metadata.h"
 
 namespace ostree {
 namespace {
@@ -22,13 +23,8 @@ std::string StringChild(GVariant* parent, size_t index) {
   return g_variant_get_string(child.get(), nullptr);
 }
 
-// libostree trusts what it loads, and a damaged object then ends in an abort.
-template <class Validate>
-Shared<GVariant> Load(OstreeRepo* repo, OstreeObjectType type, const Checksum& checksum, Validate* validate) {
-  Shared<GVariant> object;
-  Try(ostree_repo_load_variant, repo, type, checksum.Hex().c_str(), Out(object));
-  Try(validate, object.get());
-  return object;
+Shared<GVariant> Load(OstreeRepo* repo, OstreeObjectType type, const Checksum& checksum) {
+  return LoadMetadata(repo, type, checksum.Hex(), nullptr);
 }
 
 }  // namespace
@@ -39,15 +35,14 @@ Checksum ChecksumOf(GVariant* object) {
   return Checksum::FromHex(sha.Hex());
 }
 
-DirContents LoadDirTree(OstreeRepo* repo, const Checksum& checksum) {
-  auto object = Load(repo, OSTREE_OBJECT_TYPE_DIR_TREE, checksum, ostree_validate_structureof_dirtree);
+DirContents ParseDirContents(GVariant* dirtree) {
   DirContents result;
-  auto files = Shared<GVariant>::Take(g_variant_get_child_value(object.get(), 0));
+  auto files = Shared<GVariant>::Take(g_variant_get_child_value(dirtree, 0));
   for (size_t i = 0; i < g_variant_n_children(files.get()); i++) {
     auto file = Shared<GVariant>::Take(g_variant_get_child_value(files.get(), i));
     result.files.push_back({StringChild(file.get(), 0), ChecksumChild(file.get(), 1)});
   }
-  auto dirs = Shared<GVariant>::Take(g_variant_get_child_value(object.get(), 1));
+  auto dirs = Shared<GVariant>::Take(g_variant_get_child_value(dirtree, 1));
   for (size_t i = 0; i < g_variant_n_children(dirs.get()); i++) {
     auto dir = Shared<GVariant>::Take(g_variant_get_child_value(dirs.get(), i));
     result.dirs.push_back(
@@ -56,16 +51,23 @@ DirContents LoadDirTree(OstreeRepo* repo, const Checksum& checksum) {
   return result;
 }
 
-DirMetadata LoadDirMeta(OstreeRepo* repo, const Checksum& checksum) {
-  auto object = Load(repo, OSTREE_OBJECT_TYPE_DIR_META, checksum, ostree_validate_structureof_dirmeta);
+DirContents LoadDirTree(OstreeRepo* repo, const Checksum& checksum) {
+  return ParseDirContents(Load(repo, OSTREE_OBJECT_TYPE_DIR_TREE, checksum).get());
+}
+
+DirMetadata ParseDirMeta(GVariant* dirmeta) {
   guint32 uid, gid, mode;
   Xattrs xattrs;
-  g_variant_get(object.get(), "(uuu@a(ayay))", &uid, &gid, &mode, static_cast<GVariant**>(Out(xattrs)));
+  g_variant_get(dirmeta, "(uuu@a(ayay))", &uid, &gid, &mode, static_cast<GVariant**>(Out(xattrs)));
   return {{GUINT32_FROM_BE(uid), GUINT32_FROM_BE(gid), GUINT32_FROM_BE(mode)}, xattrs};
 }
 
+DirMetadata LoadDirMeta(OstreeRepo* repo, const Checksum& checksum) {
+  return ParseDirMeta(Load(repo, OSTREE_OBJECT_TYPE_DIR_META, checksum).get());
+}
+
 DirContents::Dir LoadCommitRoot(OstreeRepo* repo, const Checksum& commit, const std::string& subpath) {
-  auto object = Load(repo, OSTREE_OBJECT_TYPE_COMMIT, commit, ostree_validate_structureof_commit);
+  auto object = Load(repo, OSTREE_OBJECT_TYPE_COMMIT, commit);
   DirContents::Dir dir{"", ChecksumChild(object.get(), 6), ChecksumChild(object.get(), 7)};
   for (auto name : SplitPath(subpath)) {
     auto contents = LoadDirTree(repo, dir.contents);

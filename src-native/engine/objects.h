@@ -25,12 +25,14 @@ struct DirContents {
   std::vector<File> files;
   std::vector<Dir> dirs;
 };
+DirContents ParseDirContents(GVariant* dirtree);
 DirContents LoadDirTree(OstreeRepo* repo, const Checksum& checksum);
 
 struct DirMetadata {
   Owner owner;
   Xattrs xattrs;
 };
+DirMetadata ParseDirMeta(GVariant* dirmeta);
 DirMetadata LoadDirMeta(OstreeRepo* repo, const Checksum& checksum);
 
 // The root of a commit, or the directory at `subpath` of it.

@@ -13,11 +13,6 @@ bool IsBareUserOnly(OstreeRepo* repo) {
   return ostree_repo_get_mode(repo) == OSTREE_REPO_MODE_BARE_USER_ONLY;
 }
 
-// core.disable-xattrs, which libostree's own commit path honours.
-bool DisablesXattrs(OstreeRepo* repo) {
-  return g_key_file_get_boolean(ostree_repo_get_config(repo), "core", "disable-xattrs", nullptr);
-}
-
 uint32_t Changed(uint32_t mode, const ModeChange& change) {
   if (change.kind == ModeChange::Kind::kAdd) return mode | change.bits;
   return (mode & S_IFMT) | change.bits;
@@ -41,7 +36,7 @@ Rules::Rules(const CommitPlan& plan, OstreeRepo* repo)
       bare_user_only_(IsBareUserOnly(repo)),
       canonical_(plan.canonical_permissions || bare_user_only_),
       read_only_executables_(plan.read_only_executables),
-      xattrs_(plan.xattrs && !canonical_ && !DisablesXattrs(repo)) {
+      xattrs_(plan.xattrs && !canonical_ && StoresXattrs(repo)) {
   for (const auto& path : plan.skip) skip_.emplace(path, false);
   for (const auto& pattern : plan.skip_globs) globs_.emplace_back(pattern);
   for (const auto& [path, change] : plan.stat_override) changes_.emplace(path, Change{change});

@@ -82,6 +82,29 @@ class CursorOf : public Cursor {
   std::optional<Failure> failure_;
 };
 
+// A list that is known already; make() makes an item of each part of it when it is asked for.
+template <class Part, class Make>
+std::shared_ptr<Cursor> NewListCursor(std::vector<Part> list, Make make) {
+  using Item = std::invoke_result_t<Make&, Part&>;
+  class ListCursor final : public CursorOf<Item> {
+   public:
+    ListCursor(std::vector<Part> list, Make make)
+        : CursorOf<Item>(ReadPool(), 256), list_(std::move(list)), make_(std::move(make)) {}
+
+   private:
+    bool Step(std::vector<Item>& items, Job&) override {
+      if (next_ == list_.size()) return false;
+      items.push_back(make_(list_[next_++]));
+      return true;
+    }
+
+    std::vector<Part> list_;
+    Make make_;
+    size_t next_ = 0;
+  };
+  return std::make_shared<ListCursor>(std::move(list), std::move(make));
+}
+
 // (cursor, call): the next batch, { items, done }.
 Napi::Value CursorNext(const Napi::CallbackInfo& info);
 
