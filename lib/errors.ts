@@ -1,4 +1,6 @@
-import type { NativeFailure } from '../typings/addon.js';
+import type { NativeFailure, ObjectName } from '../typings/addon.js';
+
+export type { ObjectName };
 
 /** What went wrong. libostree's own numbers (GIOErrorEnum, OstreeGpgError, GKeyFileError) are folded into these. */
 export type OstreeErrorCode =
@@ -26,21 +28,6 @@ export type OstreeErrorCode =
   | 'CLOSED'
   | 'LIBRARY_MISSING'
   | 'FAILED';
-
-/** One object of a repository. */
-export interface ObjectName {
-  type:
-    | 'file'
-    | 'dirtree'
-    | 'dirmeta'
-    | 'commit'
-    | 'commitmeta'
-    | 'tombstone-commit'
-    | 'payload-link'
-    | 'file-xattrs'
-    | 'file-xattrs-link';
-  checksum: string;
-}
 
 /** Why one signature does not count. */
 export interface SignatureFailure {

@@ -41,6 +41,20 @@ export type {
 export type { ReadStreamOptions } from './stream.js';
 export type { Entry, ReadFileOptions, ReadStringOptions, XattrsOptions } from './tree.js';
 
+// objects
+export {
+  checksumFile,
+  type ChecksumFileOptions,
+  type CommitObject,
+  type DirMetaObject,
+  type DirTreeObject,
+  type FileObject,
+  type MetadataObject,
+  type ReachableOptions,
+  type ReadObjectOptions,
+  type StoredObject,
+} from './objects.js';
+
 // commits: writing, transactions
 export type {
   CommitOptions,

@@ -5,6 +5,7 @@ import type { OpenedRepo, RepoHandle, RepoInfo } from '../typings/addon.js';
 import { type CallOptions, run } from './call.js';
 import { checkBoolean, checkName, checkOneOf, checkOptions } from './check.js';
 import { checkout, type CheckoutOptions, type CheckoutResult } from './checkout.js';
+import type { ObjectName } from './errors.js';
 import { commit, type CommitOptions, type CommitResult, type MetadataInput } from './commit.js';
 import * as commits from './commit-read.js';
 import { RepoConfig } from './config.js';
@@ -15,6 +16,7 @@ import { type CloseOptions, Lifetime } from './lifetime.js';
 import { lock, type LockOptions, type RepoLock } from './lock.js';
 import { native } from './native.js';
 import { prune, type PruneOptions, type PruneResult } from './prune.js';
+import * as objects from './objects.js';
 import * as pull from './pull.js';
 import * as refs from './refs.js';
 import { type RemoveSignaturesOptions, type Signer, removeSignatures, sign } from './sign.js';
@@ -347,6 +349,80 @@ export class Repo implements AsyncDisposable {
    */
   createReadStream(rev: Rev, path: string, options: ReadStreamOptions = {}): Readable {
     return createReadStream(this.#inner, rev, path, options);
+  }
+
+  // objects
+
+  /**
+   * The objects of the repository and its parent, of every type, sorted by checksum; not those that a transaction has
+   * yet to commit. Wraps what `ostree_repo_list_objects()` does.
+   */
+  objects(options: CallOptions = {}): AsyncIterableIterator<ObjectName> {
+    return objects.objects(this.#inner, options);
+  }
+
+  /**
+   * The objects that a commit consists of, and with `depth` those of its ancestors: each once, in no order. They are
+   * found on all cores, before the first is delivered. What a partial commit lacks is among them, as far as it is
+   * known. Wraps what `ostree_repo_traverse_commit()` does.
+   *
+   * @throws {OstreeError} on `next()`: `NOT_FOUND` when the commit, or a directory of one that is not partial, is
+   * missing; `CORRUPT` when a commit or directory is damaged
+   */
+  reachable(rev: Rev, options: objects.ReachableOptions = {}): AsyncIterableIterator<ObjectName> {
+    return objects.reachable(this.#inner, rev, options);
+  }
+
+  /** Whether an object is here, or in the parent repository. Wraps `ostree_repo_has_object()`. */
+  hasObject(name: ObjectName, options: CallOptions = {}): Promise<boolean> {
+    return objects.hasObject(this.#inner, name, options);
+  }
+
+  /**
+   * Reads an object, and compares it with its checksum: of a file the content and all that a tree says of it, of
+   * metadata the stored bytes and what they mean. Wraps `ostree_repo_load_file()` and `ostree_repo_load_variant()`.
+   *
+   * @throws {OstreeError} `NOT_FOUND`, `CORRUPT`, `TOO_LARGE` when a file exceeds `maxSize`
+   */
+  readObject(name: ObjectName, options: objects.ReadObjectOptions = {}): Promise<objects.StoredObject> {
+    return objects.readObject(this.#inner, name, options);
+  }
+
+  /**
+   * Bytes that an object takes up: of a file in an archive repository compressed, with its header.
+   * Wraps `ostree_repo_query_object_storage_size()`.
+   *
+   * @throws {OstreeError} `NOT_FOUND`
+   */
+  objectSize(name: ObjectName, options: CallOptions = {}): Promise<number> {
+    return objects.objectSize(this.#inner, name, options);
+  }
+
+  /**
+   * Deletes an object; with a commit its detached metadata, and it leaves a tombstone where `core.tombstone-commits`
+   * is set. Nobody asks whether anything needs it: that is what prune is for. It needs the repository for itself.
+   * Wraps `ostree_repo_delete_object()`.
+   *
+   * @throws {OstreeError} `NOT_FOUND`, also of what only the parent repository has; `LOCKED`
+   */
+  deleteObject(name: ObjectName, options: CallOptions = {}): Promise<void> {
+    return objects.deleteObject(this.#inner, name, options);
+  }
+
+  /**
+   * Marks a commit as one whose objects are not all here, or takes the mark away. A commit that is marked already
+   * keeps its reason. Wraps `ostree_repo_mark_commit_partial_reason()`.
+   *
+   * @param reason - `pull`: they are yet to be pulled; `fsck`: they were lost
+   * @throws {OstreeError} `NOT_FOUND` without the commit
+   */
+  markPartial(
+    commit: Rev,
+    partial: boolean,
+    reason: 'pull' | 'fsck' = 'pull',
+    options: CallOptions = {},
+  ): Promise<void> {
+    return objects.markPartial(this.#inner, commit, partial, reason, options);
   }
 
   // commits: writing, transactions

@@ -1,7 +1,7 @@
 // The tree of a commit, read without a checkout: entries, links, extended attributes, whole files.
 import { constants } from 'node:buffer';
 
-import type { FileHandle, TreeEntry } from '../typings/addon.js';
+import type { FileContent, FileHandle, TreeEntry } from '../typings/addon.js';
 import type { CallOptions } from './call.js';
 import {
   checkBoolean,
@@ -146,9 +146,19 @@ export async function readFile(
   const content = await repo.lifetime.run(options, (call) =>
     native().fileRead(repo.native, rev, path, maxSize, call),
   );
-  const data = content.data ?? (content.file && (await readWhole(repo, content.file, content.size, options)));
-  if (data === undefined) throw new OstreeError('FAILED', 'The addon returned no data', { path, ref: rev });
+  const data = await contentOf(repo, content, options);
   return options.encoding ? data.toString(options.encoding) : data;
+}
+
+/** The whole of a file that the addon has opened, if it has not read it already. */
+export async function contentOf(
+  repo: RepoInner,
+  { data, file, size }: FileContent,
+  options: CallOptions,
+): Promise<Buffer> {
+  if (data) return data;
+  if (!file) throw new OstreeError('FAILED', 'The addon returned no data');
+  return await readWhole(repo, file, size, options);
 }
 
 async function readWhole(

@@ -16,6 +16,8 @@
 #include "repo/diff.h"
 #include "repo/file_read.h"
 #include "repo/fsck.h"
+#include "repo/object_read.h"
+#include "repo/objects.h"
 #include "repo/prune.h"
 #include "repo/pull.h"
 #include "repo/refs.h"
@@ -107,6 +109,14 @@ static Napi::Object Init(Napi::Env env, Napi::Object exports) {
   add("fileFill", ostree::FileFill);
   add("fileSeek", ostree::FileSeek);
   add("fileClose", ostree::FileClose);
+  add("objectList", ostree::ObjectList);
+  add("objectReachable", ostree::ObjectReachable);
+  add("objectHas", ostree::ObjectHas);
+  add("objectStorageSize", ostree::ObjectStorageSize);
+  add("objectRead", ostree::ObjectRead);
+  add("objectDelete", ostree::ObjectDelete);
+  add("commitMarkPartial", ostree::CommitMarkPartial);
+  add("checksumFile", ostree::ChecksumFile);
 
   // commits: writing, transactions
   add("commitCreate", ostree::CommitCreate);

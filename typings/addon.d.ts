@@ -127,6 +127,38 @@ export interface Addon {
   fileSeek(file: FileHandle, position: number, call: Call): Promise<number>;
   /** Gives up the descriptor; synchronous. */
   fileClose(file: FileHandle): void;
+  /** ostree_repo_list_objects */
+  objectList(repo: RepoHandle): Cursor<ObjectName>;
+  /** ostree_repo_traverse_commit; without a depth, all ancestors */
+  objectReachable(
+    repo: RepoHandle,
+    rev: string,
+    depth: number | undefined,
+    call: Call,
+  ): Promise<Cursor<ObjectName>>;
+  /** ostree_repo_has_object */
+  objectHas(repo: RepoHandle, name: ObjectName, call: Call): Promise<boolean>;
+  /** ostree_repo_query_object_storage_size */
+  objectStorageSize(repo: RepoHandle, name: ObjectName, call: Call): Promise<number>;
+  /** ostree_repo_load_file, ostree_repo_load_variant, ostree_repo_fsck_object */
+  objectRead(
+    repo: RepoHandle,
+    name: ObjectName,
+    options: { maxSize: number; verify: boolean },
+    call: Call,
+  ): Promise<ObjectParts>;
+  /** ostree_repo_delete_object */
+  objectDelete(repo: RepoHandle, name: ObjectName, call: Call): Promise<void>;
+  /** ostree_repo_mark_commit_partial_reason */
+  commitMarkPartial(
+    repo: RepoHandle,
+    rev: string,
+    partial: boolean,
+    byFsck: boolean,
+    call: Call,
+  ): Promise<void>;
+  /** ostree_checksum_file_at */
+  checksumFile(path: string, xattrs: boolean, isMetadata: boolean, call: Call): Promise<string>;
 
   // commits: writing, transactions
   /** ostree_repo_prepare_transaction, ostree_repo_write_commit, ostree_repo_transaction_set_ref, ostree_repo_commit_transaction */
@@ -487,6 +519,34 @@ export interface FileContent {
   size: number;
   data?: Buffer;
   file?: FileHandle;
+}
+/** One object of a repository. */
+export interface ObjectName {
+  type:
+    | 'file'
+    | 'dirtree'
+    | 'dirmeta'
+    | 'commit'
+    | 'commitmeta'
+    | 'tombstone-commit'
+    | 'payload-link'
+    | 'file-xattrs'
+    | 'file-xattrs-link';
+  checksum: string;
+}
+
+/** The parts that an object of its type has. */
+export interface ObjectParts {
+  data?: Buffer;
+  files?: { name: string; checksum: string }[];
+  directories?: { name: string; contentsChecksum: string; metadataChecksum: string }[];
+  mode?: number;
+  uid?: number;
+  gid?: number;
+  target?: string;
+  xattrs?: Xattr[];
+  metadata?: Record<string, unknown>;
+  content?: FileContent;
 }
 export interface OpenedFile {
   file: FileHandle;

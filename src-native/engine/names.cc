@@ -26,17 +26,22 @@ void CheckName(const std::string& name, const PathName& path) {
                     path());
 }
 
+void CheckTarget(const std::string& target, const PathName& path) {
+  if (IsUtf8(target)) return;
+  // libostree would give two such links one checksum, and its fsck sees nothing wrong.
+  throw PathFailure("INVALID_ARGUMENT",
+                    "A symbolic link to " + ValidUtf8(target) +
+                        ", which is not UTF-8 and which OSTree cannot store; change it",
+                    path());
+}
+
 std::string ReadLink(int fd, const char* name, const PathName& path) {
   char target[PATH_MAX];
   ssize_t size = readlinkat(fd, name, target, sizeof target);
   if (size < 0) throw Failure::Errno("readlinkat", path());
   std::string result(target, static_cast<size_t>(size));
-  if (IsUtf8(result)) return result;
-  // libostree would give two such links one checksum, and its fsck sees nothing wrong.
-  throw PathFailure("INVALID_ARGUMENT",
-                    "A symbolic link to " + ValidUtf8(result) +
-                        ", which is not UTF-8 and which OSTree cannot store; change it",
-                    path());
+  CheckTarget(result, path);
+  return result;
 }
 
 }  // namespace ostree

@@ -14,6 +14,9 @@ Failure PathFailure(const char* code, const std::string& message, const std::str
 
 void CheckName(const std::string& name, const PathName& path);
 
+// The target of a symbolic link.
+void CheckTarget(const std::string& target, const PathName& path);
+
 // The target of the link `name` in a directory, or, with "", of a link that was
 // opened with O_PATH. One that is not UTF-8 is refused.
 std::string ReadLink(int fd, const char* name, const PathName& path);

@@ -4,6 +4,7 @@
 
 #include "cursor.h"
 #include "engine/compare.h"
+#include "engine/object_list.h"
 #include "engine/reachable.h"
 #include "repo.h"
 #include "rev.h"
@@ -146,12 +147,9 @@ class Differ {
     stats.toObjects = to.size();
     for (const auto& object : to) {
       if (!known.contains(object)) continue;
-      guint64 size = 0;
       ThrowIfCancelled(cancellable_);
-      Try(ostree_repo_query_object_storage_size, repo_.get(), object.type, object.checksum.Hex().c_str(),
-          &size, cancellable_);
       stats.commonObjects++;
-      stats.commonSize += size;
+      stats.commonSize += ObjectSize(repo_.get(), object, cancellable_);
     }
     return stats;
   }

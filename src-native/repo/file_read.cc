@@ -3,7 +3,6 @@
 #include <cstring>
 
 #include "core/js_bytes.h"
-#include "open_file.h"
 #include "repo.h"
 #include "tree.h"
 
@@ -12,18 +11,6 @@ namespace {
 
 // Files up to this size are read by one job and copied to JavaScript as they are.
 constexpr uint64_t kSmallFile = 256 << 10;
-
-struct FileContent {
-  uint64_t size = 0;
-  std::optional<Bytes> data;                      // of a small file
-  std::optional<std::shared_ptr<OpenFile>> file;  // of a larger one
-
-  void Fields(auto&& field) {
-    field("size", size);
-    field("data", data);
-    field("file", file);
-  }
-};
 
 struct OpenedFile {
   std::shared_ptr<OpenFile> file;
@@ -53,6 +40,19 @@ Failure TooLarge(const std::string& rev, const std::string& path, uint64_t size,
 
 }  // namespace
 
+FileContent ReadContent(std::shared_ptr<OpenFile> file, GCancellable* cancellable) {
+  FileContent content{file->size(), std::nullopt, std::nullopt};
+  if (content.size > kSmallFile) {
+    content.file = std::move(file);
+    return content;
+  }
+  content.data.emplace(content.size);
+  auto* data = content.data->data();
+  file->Read(content.size, cancellable,
+             [data](size_t offset, const void* piece, size_t size) { memcpy(data + offset, piece, size); });
+  return content;
+}
+
 // ostree_repo_load_file
 Napi::Value FileRead(const Napi::CallbackInfo& info) {
   Args args(info);
@@ -62,17 +62,8 @@ Napi::Value FileRead(const Napi::CallbackInfo& info) {
   auto max_size = args.Next<uint64_t>("maxSize");
   return Async(args, repo->ReadWork(), [repo, rev, path, max_size](Job& job) {
     auto file = Open(*repo, rev, path, job.cancellable());
-    FileContent content{file->size(), std::nullopt, std::nullopt};
-    if (content.size > max_size) throw TooLarge(rev, path, content.size, max_size);
-    if (content.size > kSmallFile) {
-      content.file = file;
-      return content;
-    }
-    content.data.emplace(content.size);
-    auto* data = content.data->data();
-    file->Read(content.size, job.cancellable(),
-               [data](size_t offset, const void* piece, size_t size) { memcpy(data + offset, piece, size); });
-    return content;
+    if (file->size() > max_size) throw TooLarge(rev, path, file->size(), max_size);
+    return ReadContent(file, job.cancellable());
   });
 }
 

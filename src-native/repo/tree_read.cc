@@ -2,38 +2,10 @@
 
 #include "repo.h"
 #include "tree.h"
+#include "xattrs.h"
 
 namespace ostree {
 namespace {
-
-struct Xattr {
-  std::string name;
-  Bytes value;
-
-  void Fields(auto&& field) {
-    field("name", name);
-    field("value", value);
-  }
-};
-
-Bytes BytesAt(GVariant* tuple, size_t index) {
-  auto child = Shared<GVariant>::Take(g_variant_get_child_value(tuple, index));
-  gsize size = 0;
-  auto* data = static_cast<const uint8_t*>(g_variant_get_fixed_array(child.get(), &size, 1));
-  return size ? Bytes(data, data + size) : Bytes();
-}
-
-// From an a(ayay), whose names end with a NUL.
-std::vector<Xattr> ReadXattrs(GVariant* xattrs) {
-  std::vector<Xattr> result;
-  for (gsize i = 0; i < g_variant_n_children(xattrs); i++) {
-    auto pair = Shared<GVariant>::Take(g_variant_get_child_value(xattrs, i));
-    auto name = BytesAt(pair.get(), 0);
-    while (!name.empty() && name.back() == 0) name.pop_back();
-    result.push_back({ValidUtf8(std::string(name.begin(), name.end())), BytesAt(pair.get(), 1)});
-  }
-  return result;
-}
 
 Shared<GVariant> XattrsOf(const CommitTree& tree, const CommitTree::Found& found, GCancellable* cancellable) {
   if (!found.directory) return found.file.xattrs;
@@ -81,7 +53,7 @@ Napi::Value TreeXattrs(const Napi::CallbackInfo& info) {
   return Async(args, repo->ReadWork(), [repo, rev, path, follow](Job& job) {
     CommitTree tree(repo->reader(), rev, job.cancellable());
     auto found = tree.Find(path, follow, kFileXattrs);
-    return tree.Naming(path, [&] { return ReadXattrs(XattrsOf(tree, found, job.cancellable()).get()); });
+    return tree.Naming(path, [&] { return XattrList(XattrsOf(tree, found, job.cancellable()).get()); });
   });
 }
 
