@@ -11,6 +11,7 @@ namespace ostree {
 namespace {
 
 constexpr size_t kMaxOwnThreads = 16;
+constexpr size_t kMaxWaitingThreads = 64;  // beyond the 16; more than these count like any other
 constexpr unsigned kReadThreads = 4;
 
 // libostree iterates the thread-default context; without one of its own, two
@@ -52,6 +53,7 @@ class OwnThreadPool {
   struct Task {
     std::function<void()> run;
     std::shared_ptr<Operation> operation;
+    bool waiting = false;  // for somebody else
   };
 
   static OwnThreadPool& Instance() {
@@ -74,17 +76,26 @@ class OwnThreadPool {
 
   void MakeRoom() noexcept {
     std::lock_guard lock(mutex_);
-    try {
-      StartWhatMay();
-    } catch (const Failure&) {
-      // Whichever thread ends next goes on with what waits.
-    }
+    TryStartWhatMay();
+  }
+
+  // The calling thread waits, or works again; when it is not one of these, nothing changes.
+  void SetWaiting(bool waiting) noexcept {
+    if (!current_) return;
+    std::lock_guard lock(mutex_);
+    current_->waiting = waiting && Count([](const auto& task) { return task.waiting; }) < kMaxWaitingThreads;
+    if (current_->waiting) TryStartWhatMay();
   }
 
  private:
+  template <class Fn>
+  size_t Count(Fn fn) const {
+    return static_cast<size_t>(std::count_if(running_.begin(), running_.end(), fn));
+  }
+
   size_t Counted() const {
-    auto counted = [](const auto& task) { return !task.operation || !task.operation->abandoned(); };
-    return static_cast<size_t>(std::count_if(running_.begin(), running_.end(), counted));
+    return Count(
+        [](const auto& task) { return !task.waiting && (!task.operation || !task.operation->abandoned()); });
   }
 
   bool MayStart() const { return !waiting_.empty() && Counted() < kMaxOwnThreads; }
@@ -96,9 +107,18 @@ class OwnThreadPool {
     }
   }
 
+  void TryStartWhatMay() noexcept {
+    try {
+      StartWhatMay();
+    } catch (const Failure&) {
+      // Whichever thread ends next goes on with what waits.
+    }
+  }
+
   // A thread that has done its task goes on with the next one: another need not be to be had.
   void Main(std::list<Task>::iterator task) {
     for (;;) {
+      current_ = &*task;
       task->run();
       std::list<Task> ended;  // goes when the lock does not hold any more
       std::lock_guard lock(mutex_);
@@ -109,9 +129,12 @@ class OwnThreadPool {
     }
   }
 
+  static thread_local Task* current_;
   std::mutex mutex_;
   std::list<Task> running_, waiting_;
 };
+
+thread_local OwnThreadPool::Task* OwnThreadPool::current_ = nullptr;
 
 class OwnThreadExecutor final : public Executor {
  public:
@@ -159,6 +182,10 @@ void OwnThreads::MakeRoom() { OwnThreadPool::Instance().MakeRoom(); }
 void OwnThreads::Run(std::function<void()> task, std::shared_ptr<Operation> operation) {
   OwnThreadPool::Instance().Post({std::move(task), std::move(operation)});
 }
+
+OwnThreads::Waiting::Waiting() { OwnThreadPool::Instance().SetWaiting(true); }
+
+OwnThreads::Waiting::~Waiting() { OwnThreadPool::Instance().SetWaiting(false); }
 
 void Strand::Post(std::shared_ptr<Operation> operation) {
   try {

@@ -67,6 +67,15 @@ void MakeRoom();
 // Runs a task on a thread of its own, counted among the 16; abandoned() tells whether it no longer counts.
 // Throws when there is no thread to be had, now or once another one ends.
 void Run(std::function<void()> task, std::shared_ptr<Operation> operation);
+
+// While there is one, its thread waits for somebody else (another process's lock, say). If it is one of the
+// 16, another may run meanwhile: whoever waits must not keep from working those who could.
+class Waiting {
+ public:
+  Waiting();
+  ~Waiting();
+  Waiting(const Waiting&) = delete;
+};
 }  // namespace OwnThreads
 
 }  // namespace ostree

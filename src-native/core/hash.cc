@@ -4,7 +4,7 @@
 
 #include <array>
 
-#include "ptr.h"
+#include "failure.h"
 
 namespace ostree {
 namespace {
@@ -21,6 +21,7 @@ struct Crypto {
   const char* (*version)(int) = nullptr;
 };
 
+constexpr unsigned kSize = 32;
 constexpr int kFullVersionString = 7;  // OPENSSL_FULL_VERSION_STRING
 
 template <class Fn>
@@ -97,7 +98,9 @@ std::string Sha256::Hex() {
   if (!state_->evp) return g_checksum_get_string(state_->checksum);
   std::array<unsigned char, 64> digest;
   unsigned size = 0;
-  TheCrypto()->final(state_->evp, digest.data(), &size);
+  // A checksum that is none must not name anything.
+  if (TheCrypto()->final(state_->evp, digest.data(), &size) != 1 || size != kSize)
+    throw Failure("FAILED", "libcrypto could not finish a SHA-256 checksum");
   return ToHex(digest.data(), size);
 }
 

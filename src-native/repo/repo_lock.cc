@@ -46,6 +46,8 @@ void WaitForRepoLock(const Repo& repo, OstreeRepo* handle, OstreeRepoLockType ty
   if (repo.is_view()) return;  // the handle holds a lock itself: we would wait for ourselves
   Fd lock_file(openat(ostree_repo_get_dfd(handle), ".lock", O_RDWR | O_CLOEXEC));
   if (!lock_file) return;  // not there yet, or not ours to write: libostree decides
+  if (IsFree(lock_file.get(), type)) return;
+  OwnThreads::Waiting waiting;
   auto deadline = Clock::now() + timeout;
   auto pause = std::chrono::milliseconds(1);
   while (!IsFree(lock_file.get(), type)) {
