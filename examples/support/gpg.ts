@@ -19,26 +19,27 @@ export async function makeKey(name: string): Promise<SigningKey> {
   const homedir = await mkdtemp(join(tmpdir(), 'gpg-'));
   const gpg = async (...args: string[]) =>
     await run('gpg', ['--homedir', homedir, '--batch', '--quiet', ...args], { encoding: 'buffer' });
-  await gpg(
-    '--passphrase',
-    '',
-    '--quick-gen-key',
-    `${name} <${name}@example.com>`,
-    'ed25519',
-    'sign',
-    'never',
-  );
-  const { stdout } = await gpg('--list-keys', '--with-colons');
-  const keyId = /^fpr:+([0-9A-F]+):/m.exec(stdout.toString())?.[1];
-  if (!keyId) throw new Error('gpg made no key');
-  const publicKey = (await gpg('--export', keyId)).stdout;
-  return {
-    keyId,
-    homedir,
-    publicKey,
-    async [Symbol.asyncDispose]() {
-      await run('gpgconf', ['--homedir', homedir, '--kill', 'all']);
-      await rm(homedir, { recursive: true, force: true });
-    },
+  const dispose = async () => {
+    await run('gpgconf', ['--homedir', homedir, '--kill', 'all']).catch(() => {});
+    await rm(homedir, { recursive: true, force: true });
   };
+  try {
+    await gpg(
+      '--passphrase',
+      '',
+      '--quick-gen-key',
+      `${name} <${name}@example.com>`,
+      'ed25519',
+      'sign',
+      'never',
+    );
+    const { stdout } = await gpg('--list-keys', '--with-colons');
+    const keyId = /^fpr:+([0-9A-F]+):/m.exec(stdout.toString())?.[1];
+    if (!keyId) throw new Error('gpg made no key');
+    const publicKey = (await gpg('--export', keyId)).stdout;
+    return { keyId, homedir, publicKey, [Symbol.asyncDispose]: dispose };
+  } catch (error) {
+    await dispose();
+    throw error;
+  }
 }

@@ -25,15 +25,22 @@ function config(root: string, port: number, scratch: string): string {
   const temporary = ['client_body', 'proxy', 'fastcgi', 'uwsgi', 'scgi']
     .map((name) => `${name}_temp_path ${scratch}/${name};`)
     .join(' ');
+  // It tells a file's versions apart by size and whole second, and a summary may be written twice in one: so it
+  // always sends the file.
   return `
     daemon off; worker_processes 1; pid ${scratch}/pid; error_log stderr crit; ${process.getuid?.() === 0 ? 'user root;' : ''}
     events {}
-    http { access_log off; sendfile on; ${temporary} server { listen 127.0.0.1:${port}; root ${root}; } }`;
+    http { access_log off; sendfile on; etag off; if_modified_since off;
+      ${temporary} server { listen 127.0.0.1:${port}; root ${root}; } }`;
+}
+
+function ended(nginx: ChildProcess): boolean {
+  return nginx.exitCode !== null || nginx.signalCode !== null;
 }
 
 async function answers(port: number, nginx: ChildProcess): Promise<void> {
   for (;;) {
-    if (nginx.exitCode !== null) throw new Error(`nginx ended with ${nginx.exitCode}`);
+    if (ended(nginx)) throw new Error(`nginx ended (${nginx.exitCode ?? nginx.signalCode}), see above`);
     const socket = connect(port, '127.0.0.1');
     const connected = await Promise.race([
       once(socket, 'connect').then(() => true),
@@ -52,16 +59,24 @@ export async function serve(root: string): Promise<Server> {
   await writeFile(join(scratch, 'nginx.conf'), config(root, port, scratch));
   const nginx = spawn('nginx', ['-c', join(scratch, 'nginx.conf')], {
     stdio: ['ignore', 'ignore', 'inherit'],
+    // In a group of its own: Ctrl-C is for us to answer, and it would look like a server that fails.
+    detached: true,
     env: { ...process.env, PATH: `${process.env['PATH']}:/usr/sbin:/sbin` },
   });
-  await answers(port, nginx);
-  return {
-    url: `http://127.0.0.1:${port}`,
-    async [Symbol.asyncDispose]() {
-      const ended = once(nginx, 'exit');
+  const stop = async () => {
+    if (nginx.pid !== undefined && !ended(nginx)) {
+      const exit = once(nginx, 'exit');
       nginx.kill('SIGTERM');
-      await ended;
-      await rm(scratch, { recursive: true, force: true });
-    },
+      await exit;
+    }
+    await rm(scratch, { recursive: true, force: true });
   };
+  try {
+    await once(nginx, 'spawn'); // or rejects: there is none
+    await answers(port, nginx);
+  } catch (error) {
+    await stop();
+    throw error;
+  }
+  return { url: `http://127.0.0.1:${port}`, [Symbol.asyncDispose]: stop };
 }

@@ -1,84 +1,132 @@
 // What the examples print: readable on a terminal, or one JSON document.
 
-export interface Step {
-  step: string;
-  milliseconds: number;
-  [detail: string]: unknown;
+/** What a step says of itself: values for machines, words for people. */
+export interface Outcome {
+  data?: Record<string, unknown>;
+  text?: string[];
 }
+
+interface Step extends Record<string, unknown> {
+  id: string;
+  milliseconds: number;
+}
+
+const INDENT = '    ';
+const BAR = 16;
 
 export function megabytes(bytes: number): string {
   return `${(bytes / 1e6).toFixed(1)} MB`;
 }
 
-function seconds(milliseconds: number): string {
+export function seconds(milliseconds: number): string {
   return `${(milliseconds / 1000).toFixed(1)} s`;
+}
+
+/** Breaks at spaces; a word that is longer than a line stays whole, for it may be copied. */
+function wrap(text: string, width: number): string[] {
+  const lines: string[] = [];
+  let line = '';
+  for (const word of text.split(' ')) {
+    if (line && line.length + 1 + word.length > width) {
+      lines.push(line);
+      line = word;
+    } else line = line ? `${line} ${word}` : word;
+  }
+  return [...lines, line];
 }
 
 export class Report {
   readonly steps: Step[] = [];
+  readonly #titles: string[] = [];
   readonly #json: boolean;
-  readonly #live = process.stdout.isTTY;
-  #lastLine = 0;
+  readonly #signal: AbortSignal;
+  readonly #live = process.stdout.isTTY === true;
+  readonly #width = Math.min(process.stdout.columns ?? 80, 100) - 1;
+  readonly #signs = /utf-?8/i.test(
+    process.env['LC_ALL'] || process.env['LC_CTYPE'] || process.env['LANG'] || '',
+  )
+    ? { full: '█', empty: '░', line: '─', dot: ' · ' }
+    : { full: '#', empty: '.', line: '-', dot: ', ' };
+  #lastLine = performance.now();
 
-  constructor(json: boolean) {
+  /** `signal` ends it between two steps. */
+  constructor(json: boolean, signal: AbortSignal) {
     this.#json = json;
+    this.#signal = signal;
   }
 
   /** Runs one step, times it, and prints what it says of itself. */
   async step<T>(
-    name: string,
+    id: string,
+    title: string,
     body: () => Promise<T>,
-    describe: (result: T) => Record<string, unknown> = () => ({}),
+    describe: (result: T) => Outcome = () => ({}),
   ): Promise<T> {
+    this.#signal.throwIfAborted();
     const started = performance.now();
-    if (!this.#json) process.stdout.write(`• ${name}\n`);
-    const result = await body();
-    const milliseconds = Math.round(performance.now() - started);
-    const details = describe(result);
-    this.steps.push({ step: name, milliseconds, ...details });
-    this.#clear();
-    if (!this.#json) {
-      const text = Object.entries(details).map(
-        ([key, value]) => `${key} ${typeof value === 'string' ? value : JSON.stringify(value)}`,
-      );
-      process.stdout.write(`    ${[seconds(milliseconds), ...text].join(' · ')}\n`);
+    this.#titles.push(title);
+    this.#print(`${String(this.#titles.length).padStart(2)}. ${title}`);
+    let result: T;
+    try {
+      result = await body();
+    } finally {
+      this.#clear();
     }
+    const milliseconds = Math.round(performance.now() - started);
+    const { data = {}, text = [] } = describe(result);
+    this.steps.push({ id, milliseconds, ...data });
+    this.say([seconds(milliseconds), ...text].join(this.#signs.dot));
     return result;
   }
 
+  /** Lines that belong to the step before. */
   say(text: string): void {
-    if (!this.#json) process.stdout.write(`${text.replace(/^/gm, '    ')}\n`);
+    for (const line of text.split('\n'))
+      for (const part of wrap(line, this.#width - INDENT.length)) this.#print(part && INDENT + part);
   }
 
   /** A bar that is drawn over itself on a terminal, and a line every few seconds elsewhere. */
   progress(fraction: number | undefined, text: string): void {
     if (this.#json) return;
+    const percent = `${Math.round((fraction ?? 0) * 100)} %`.padStart(5);
     if (this.#live) {
-      const width = 30;
-      const filled = Math.round((fraction ?? 0) * width);
-      process.stdout.write(`\r    [${'█'.repeat(filled)}${'░'.repeat(width - filled)}] ${text}\x1b[K`);
+      const filled = Math.round((fraction ?? 0) * BAR);
+      const bar = this.#signs.full.repeat(filled) + this.#signs.empty.repeat(BAR - filled);
+      process.stdout.write(`\r${`${INDENT}[${bar}] ${percent}  ${text}`.slice(0, this.#width)}\x1b[K`);
     } else if (performance.now() - this.#lastLine > 5_000) {
       this.#lastLine = performance.now();
-      process.stdout.write(
-        `    ${fraction === undefined ? '' : `${Math.round(fraction * 100)} % `}${text}\n`,
-      );
+      this.#print(`${INDENT}${percent}  ${text}`);
     }
   }
 
-  table(rows: Record<string, string | number | boolean>[]): void {
-    if (this.#json || rows.length === 0) return;
+  table(rows: Record<string, string | number>[]): void {
     const columns = Object.keys(rows[0] ?? {});
     const widths = columns.map((column) =>
       Math.max(column.length, ...rows.map((row) => String(row[column]).length)),
     );
-    const line = (cells: unknown[]) =>
-      `  ${cells.map((cell, i) => String(cell).padEnd(widths[i] ?? 0)).join('  ')}`.trimEnd();
-    process.stdout.write(`\n${line(columns)}\n${line(widths.map((width) => '─'.repeat(width)))}\n`);
-    for (const row of rows) process.stdout.write(`${line(columns.map((column) => row[column]))}\n`);
+    const line = (cells: (string | number | undefined)[]) =>
+      `  ${cells.map((cell, i) => (typeof cell === 'number' ? String(cell).padStart(widths[i] ?? 0) : (cell ?? '').padEnd(widths[i] ?? 0))).join('  ')}`.trimEnd();
+    this.#print(`\n${line(columns)}\n${line(widths.map((width) => this.#signs.line.repeat(width)))}`);
+    for (const row of rows) this.#print(line(columns.map((column) => row[column])));
   }
 
+  /** The steps once more, side by side. */
+  times(): void {
+    this.table(
+      this.steps.map(({ milliseconds }, i) => ({
+        seconds: (milliseconds / 1000).toFixed(1).padStart('seconds'.length),
+        step: `${String(i + 1).padStart(2)}. ${this.#titles[i] ?? ''}`,
+      })),
+    );
+  }
+
+  /** The JSON document. */
   end(summary: Record<string, unknown>): void {
     if (this.#json) process.stdout.write(`${JSON.stringify({ ...summary, steps: this.steps }, null, 2)}\n`);
+  }
+
+  #print(text: string): void {
+    if (!this.#json) process.stdout.write(`${text}\n`);
   }
 
   #clear(): void {
