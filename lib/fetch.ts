@@ -7,7 +7,11 @@ export interface FetchOptions {
   overrideUrl?: string | undefined;
   /** Sent with every request. */
   httpHeaders?: Record<string, string> | undefined;
-  /** How often a request that failed for a passing reason is sent again: 5 unless given. */
+  /**
+   * How often a request that failed for a passing reason is sent again: 5 unless given. libostree 2022.7 with curl
+   * counts only the answers 408 and 500 as such. A pull that fails because a connection broke keeps what it has
+   * fetched, and the next one goes on from there.
+   */
   networkRetries?: number | undefined;
   /** Appended to libostree's own `User-Agent`. */
   appendUserAgent?: string | undefined;

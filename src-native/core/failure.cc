@@ -91,6 +91,7 @@ constexpr std::array kTextCodes = {
     TextCode{"Invalid checksum of length", "CORRUPT"},
     TextCode{"in rev '", "CORRUPT"},  // Invalid character '60' in rev '<html>': what a server gave for a ref
     TextCode{"Not normal form", "CORRUPT"},
+    TextCode{"File header size ", "CORRUPT"},  // a truncated file: File header size 26 exceeds size 19
     TextCode{"Invalid checksum for static delta", "CORRUPT"},
     TextCode{"signatures found, but none are in trusted keyring", "SIGNATURE"},
     TextCode{"No signatures found", "SIGNATURE"},

@@ -1,6 +1,7 @@
 #include "pull.h"
 
 #include "keyring.h"
+#include "core/succession.h"
 #include "pull_failure.h"
 #include "pull_local.h"
 #include "pull_progress.h"
@@ -91,6 +92,8 @@ Napi::Value Pull(const Napi::CallbackInfo& info) {
   return Async(args, Abandonable(repo->SharedWork("a pull")), [repo, options](Job& job) {
     CheckPullOptions(options);
     return WithRemote(options.source, [&] {
+      // Else it would begin anew beside a cancelled one, instead of going on with what that one fetched.
+      Succession succession(repo->gate(), job.cancellable());
       auto handle = repo->OpenWriter(job.cancellable());
       Try(ostree_repo_is_writable, handle.get());
       CheckRemoteConfig(handle.get(), options.source);

@@ -15,8 +15,8 @@ export interface Server {
   requests: string[];
   /** From now on, everything is served. */
   behave: () => void;
-  /** Resolves at the first request for a path that contains `part`, past ones too. */
-  asked: (part: string) => Promise<void>;
+  /** Resolves at the first request for a path that ends so, past ones too. */
+  asked: (suffix: string) => Promise<void>;
 }
 
 async function serve(root: string, path: string, response: ServerResponse): Promise<void> {
@@ -52,10 +52,10 @@ export async function server(root: string, behaviour: Behaviour): Promise<Server
     behave() {
       misbehaving = false;
     },
-    asked(part) {
+    asked(suffix) {
       return new Promise((resolve) => {
         const look = () => {
-          if (!requests.some((path) => path.includes(part))) return;
+          if (!requests.some((path) => path.endsWith(suffix))) return;
           waiting.delete(look);
           resolve();
         };
