@@ -126,6 +126,22 @@ export type {
   VerifyResult,
 } from './verify.js';
 
+// static deltas
+export type {
+  AppliedDelta,
+  ApplyDeltaOptions,
+  DeltaFallback,
+  DeltaInfo,
+  DeltaName,
+  DeltaPart,
+  DeltaProgress,
+  Deltas,
+  GeneratedDelta,
+  GenerateDeltaOptions,
+  GenerateManyOptions,
+  ReindexOptions,
+} from './deltas.js';
+
 // sysroot
 export type { ConfigDiff, ConfigEntry, ConfigModification } from './config-diff.js';
 export type { DeployKernelArgs, DeployOptions, DeployProgress } from './deploy.js';

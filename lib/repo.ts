@@ -9,6 +9,7 @@ import type { ObjectName } from './errors.js';
 import { commit, type CommitOptions, type CommitResult, type MetadataInput } from './commit.js';
 import * as commits from './commit-read.js';
 import { RepoConfig } from './config.js';
+import { Deltas } from './deltas.js';
 import { setDetachedMetadata } from './detached.js';
 import { diff, type Diff, type DiffOptions, type DiffSource } from './diff.js';
 import { fsck, type FsckOptions, type FsckReport } from './fsck.js';
@@ -75,6 +76,8 @@ export class Repo implements AsyncDisposable {
   readonly config: RepoConfig;
   /** The summary: the list of refs for those who pull. */
   readonly summary: Summary;
+  /** Static deltas: all that makes one commit of another, in a few files. */
+  readonly deltas: Deltas;
   /** Where it pulls from. */
   readonly remotes: Remotes;
   #info: RepoInfo;
@@ -91,6 +94,7 @@ export class Repo implements AsyncDisposable {
     this.#inner.lifetime.watch(this);
     inners.set(this, this.#inner);
     this.summary = new Summary(this.#inner);
+    this.deltas = new Deltas(this.#inner);
     this.config = new RepoConfig(this.#inner, (info) => {
       this.#info = info;
     });

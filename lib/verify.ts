@@ -106,7 +106,7 @@ export interface VerifyResult {
 
 /** What is verified. */
 interface Signed extends SignedData {
-  of: 'commit' | 'summary';
+  of: 'commit' | 'summary' | 'delta';
   /** For messages. */
   name: string;
 }
@@ -203,12 +203,12 @@ function configuredKey(type: KeyType, key: string, remote: string): KeyObject {
 async function trustRemote(
   repo: Pick<RepoInner, 'native'>,
   remote: string,
-  of: 'commit' | 'summary',
+  of: Signed['of'],
   step: Step,
 ): Promise<Trust> {
   const config = await step((call) => native().verifyConfig(repo.native, remote, call));
   const { types, named } = wantedTypes(
-    config.options[of === 'commit' ? 'sign-verify' : 'sign-verify-summary'],
+    config.options[of === 'summary' ? 'sign-verify-summary' : 'sign-verify'],
   );
   const trust: Trust = { gpg: { remote }, keys: { ed25519: [], spki: [] }, wanted: [] };
   for (const type of types) {
@@ -223,7 +223,8 @@ async function trustRemote(
       keys.push(...(await systemKeys(type)));
     }
   }
-  if (of === 'commit' ? config.gpgVerify : config.gpgVerifySummary) trust.wanted.push(['gpg']);
+  if (of === 'summary' ? config.gpgVerifySummary : of === 'commit' && config.gpgVerify)
+    trust.wanted.push(['gpg']);
   if (types.length > 0) trust.wanted.push(types);
   return trust;
 }

@@ -12,6 +12,8 @@
 #include "repo/commit_read.h"
 #include "repo/config.h"
 #include "repo/cursor.h"
+#include "repo/delta_apply.h"
+#include "repo/deltas.h"
 #include "repo/detached.h"
 #include "repo/diff.h"
 #include "repo/file_read.h"
@@ -163,6 +165,19 @@ static Napi::Object Init(Napi::Env env, Napi::Object exports) {
   add("summaryCommitMetadata", ostree::SummaryCommitMetadata);
   add("summaryRegenerate", ostree::SummaryRegenerate);
   add("summaryAddSignature", ostree::SummaryAddSignature);
+
+  // static deltas
+  add("deltaGenerate", ostree::DeltaGenerate);
+  add("deltaPublish", ostree::DeltaPublish);
+  add("deltaDiscard", ostree::DeltaDiscard);
+  add("deltaList", ostree::DeltaList);
+  add("deltaIndexes", ostree::DeltaIndexes);
+  add("deltaReindex", ostree::DeltaReindex);
+  add("deltaRemove", ostree::DeltaRemove);
+  add("deltaRead", ostree::DeltaRead);
+  add("deltaOpen", ostree::DeltaOpen);
+  add("deltaSigned", ostree::DeltaSigned);
+  add("deltaApply", ostree::DeltaApply);
 
   // sysroot
   add("sysrootOpen", ostree::SysrootOpen);

@@ -13,6 +13,8 @@ export type SysrootHandle = Handle<'sysroot'>;
 export type TransactionHandle = Handle<'transaction'>;
 export type LockHandle = Handle<'lock'>;
 export type FileHandle = Handle<'file'>;
+export type StagedDelta = Handle<'staged delta'>;
+export type DeltaHandle = Handle<'delta'>;
 /** A list that comes in batches; nothing is read before the first. */
 export type Cursor<T> = Handle<'cursor'> & { readonly items?: T };
 
@@ -298,6 +300,35 @@ export interface Addon {
     signature: Uint8Array,
     call: Call,
   ): Promise<void>;
+
+  // static deltas
+  /** ostree_repo_static_delta_generate, into a directory that is not yet where deltas are */
+  deltaGenerate(repo: RepoHandle, options: DeltaOptions, call: Call): Promise<GeneratedDelta>;
+  /** Makes it visible, as a whole, with these signatures by their key. */
+  deltaPublish(
+    repo: RepoHandle,
+    staged: StagedDelta,
+    name: string,
+    filename: string | undefined,
+    signatures: Record<string, Uint8Array[]>,
+    call: Call,
+  ): Promise<void>;
+  deltaDiscard(staged: StagedDelta, call: Call): Promise<void>;
+  /** as ostree_repo_list_static_delta_names */
+  deltaList(repo: RepoHandle, call: Call): Promise<DeltaName[]>;
+  /** as ostree_repo_list_static_delta_indexes */
+  deltaIndexes(repo: RepoHandle, call: Call): Promise<string[]>;
+  /** ostree_repo_static_delta_reindex */
+  deltaReindex(repo: RepoHandle, to: string | undefined, call: Call): Promise<void>;
+  deltaRemove(repo: RepoHandle, name: string, call: Call): Promise<void>;
+  /** The delta of that name, in the repository. */
+  deltaRead(repo: RepoHandle, name: string, call: Call): Promise<OpenedDelta>;
+  /** One at a path. */
+  deltaOpen(repo: RepoHandle, path: string, call: Call): Promise<OpenedDelta>;
+  /** The superblock, and the signatures around it. */
+  deltaSigned(repo: RepoHandle, delta: DeltaHandle, call: Call): Promise<SignedData>;
+  /** ostree_repo_static_delta_execute_offline, in a transaction */
+  deltaApply(repo: RepoHandle, delta: DeltaHandle, verified: boolean, call: Call): Promise<void>;
 
   // sysroot
   /** ostree_sysroot_new, ostree_sysroot_initialize_with_mount_namespace, ostree_sysroot_load_if_changed */
@@ -999,4 +1030,54 @@ export interface VerifyConfig {
 export interface MetadataCommit {
   checksum: string;
   parent: string | null;
+}
+
+// static deltas
+export interface DeltaName {
+  name: string;
+  from: string | null;
+  to: string;
+}
+/** Sizes are megabytes. */
+export interface DeltaOptions {
+  to: string;
+  from?: string | undefined;
+  /** From the parent of `to`. */
+  fromParent: boolean;
+  ifNotExists: boolean;
+  inline: boolean;
+  bsdiff: boolean;
+  filename?: string | undefined;
+  minFallbackSize?: number | undefined;
+  maxBsdiffSize?: number | undefined;
+  maxChunkSize?: number | undefined;
+  bigEndian?: boolean | undefined;
+  sign: boolean;
+}
+export interface GeneratedDelta {
+  name: DeltaName;
+  /** None: there was one already. */
+  staged?: StagedDelta;
+  /** What is to be signed. */
+  data?: Uint8Array;
+}
+export interface DeltaInfo {
+  name: DeltaName;
+  signed: boolean;
+  endianness?: string;
+  endiannessGuessed: boolean;
+  timestamp: number;
+  parents: number;
+  parts: {
+    checksum: string;
+    objects: number;
+    size: number;
+    uncompressedSize: number;
+    inline: boolean;
+  }[];
+  fallbacks: { type: string; checksum: string; size: number; uncompressedSize: number }[];
+}
+export interface OpenedDelta {
+  handle: DeltaHandle;
+  info: DeltaInfo;
 }

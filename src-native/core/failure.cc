@@ -75,6 +75,7 @@ constexpr std::array kTextCodes = {
     TextCode{"No space left on device", "NO_SPACE"},
     TextCode{"Refspec '", "NOT_FOUND"},  // Refspec 'x' not found
     TextCode{"No such branch ", "NOT_FOUND"},
+    TextCode{" has no parent", "NOT_FOUND"},  // rev^
     TextCode{"No such metadata object ", "NOT_FOUND"},
     TextCode{"Couldn't find file object ", "NOT_FOUND"},
     TextCode{"Remote configuration for ", "EXISTS"},  // Remote configuration for "x" already exists

@@ -3,6 +3,7 @@
 #include <sys/stat.h>
 
 #include "core/hash.h"
+#include "delta_names.h"
 #include "repo.h"
 #include "repo_lock.h"
 #include "rev.h"
@@ -188,6 +189,7 @@ Napi::Value SummaryRegenerate(const Napi::CallbackInfo& info) {
     // A key that cannot sign fails here, before there is a summary without signature.
     for (const auto& signer : signers) GpgSign(writer.get(), {}, signer, job.cancellable());
     if (commit) SetMetadataRef(*repo, writer.get(), *commit, job.cancellable());
+    CheckDeltaNames(writer.get(), job.cancellable());
     WaitForRepoLock(*repo, writer.get(), OSTREE_REPO_LOCK_SHARED, job.cancellable());
     Try(ostree_repo_regenerate_summary, writer.get(), metadata.get(), job.cancellable());
     for (const auto& signer : signers) SignSummary(writer.get(), signer, job.cancellable());

@@ -1,0 +1,235 @@
+#include "deltas.h"
+
+#include "core/validate.h"
+#include "delta_staging.h"
+#include "delta_superblock.h"
+#include "engine/tree_graph.h"
+#include "repo.h"
+#include "repo_lock.h"
+#include "rev.h"
+
+namespace ostree {
+namespace {
+
+struct GenerateOptions {
+  std::string to;
+  std::optional<std::string> from;  // none: nothing, or the parent of `to`
+  bool fromParent = false;
+  bool ifNotExists = false, isInline = false, bsdiff = true;
+  std::optional<std::string> filename;                                   // absolute; none: in the repository
+  std::optional<uint32_t> minFallbackSize, maxBsdiffSize, maxChunkSize;  // megabytes
+  std::optional<bool> bigEndian;
+  bool sign = false;
+
+  void Fields(auto&& field) {
+    field("to", to);
+    field("from", from);
+    field("fromParent", fromParent);
+    field("ifNotExists", ifNotExists);
+    field("inline", isInline);
+    field("bsdiff", bsdiff);
+    field("filename", filename);
+    field("minFallbackSize", minFallbackSize);
+    field("maxBsdiffSize", maxBsdiffSize);
+    field("maxChunkSize", maxChunkSize);
+    field("bigEndian", bigEndian);
+    field("sign", sign);
+  }
+};
+
+// A delta that is ready. Without `staged` it is there already; `data` is what is to be signed.
+struct Generated {
+  DeltaName name;
+  std::shared_ptr<DeltaStaging> staged;
+  std::optional<Bytes> data;
+
+  void Fields(auto&& field) {
+    field("name", name);
+    if (staged) field("staged", staged);
+    field("data", data);
+  }
+};
+
+DeltaName Resolve(OstreeRepo* repo, const GenerateOptions& options) {
+  auto to = ResolveRev(repo, options.to);
+  if (options.fromParent) return MakeDeltaName(ResolveRev(repo, options.to + "^"), to);
+  if (!options.from) return MakeDeltaName({}, to);
+  return MakeDeltaName(ResolveRev(repo, *options.from), to);
+}
+
+// libostree trusts what it reads of commits and directories.
+void CheckTrees(OstreeRepo* repo, const DeltaName& name, GCancellable* cancellable) {
+  std::vector<Checksum> roots;
+  auto add = [&](const std::string& checksum) {
+    auto commit = LoadVerified(repo, {OSTREE_OBJECT_TYPE_COMMIT, Checksum::FromHex(checksum)});
+    roots.push_back(ParseCommit(commit.get()).root.contents);
+  };
+  add(name.to);
+  if (name.from) add(*name.from);
+  TreeGraph graph;
+  auto read = [repo](const Checksum& checksum) -> std::optional<TreeLinks> {
+    return ParseDirTree(LoadVerified(repo, {OSTREE_OBJECT_TYPE_DIR_TREE, checksum}).get());
+  };
+  graph.Load(roots, read, cancellable);
+}
+
+Shared<GVariant> Parameters(const GenerateOptions& options, const std::string& superblock) {
+  GVariantDict dict;
+  g_variant_dict_init(&dict, nullptr);
+  auto add = [&](const char* key, const std::optional<uint32_t>& value) {
+    if (value) g_variant_dict_insert(&dict, key, "u", *value);
+  };
+  add("min-fallback-size", options.minFallbackSize);
+  add("max-bsdiff-size", options.maxBsdiffSize);
+  add("max-chunk-size", options.maxChunkSize);
+  if (options.bigEndian)
+    add("endianness", static_cast<uint32_t>(*options.bigEndian ? G_BIG_ENDIAN : G_LITTLE_ENDIAN));
+  g_variant_dict_insert(&dict, "bsdiff-enabled", "b", gboolean(options.bsdiff));
+  g_variant_dict_insert(&dict, "inline-parts", "b", gboolean(options.isInline));
+  g_variant_dict_insert(&dict, "filename", "^ay", superblock.c_str());
+  return Shared<GVariant>::Share(g_variant_dict_end(&dict));
+}
+
+struct Target {
+  std::string directory, name;
+};
+Target SplitPath(const std::string& path) {
+  auto slash = path.rfind('/');
+  return {path.substr(0, slash + 1), path.substr(slash + 1)};
+}
+
+Fd OpenDirectory(const std::string& path) {
+  Fd fd(open(path.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC));
+  if (!fd) throw Failure::Errno("open", path);
+  return fd;
+}
+
+void CheckOptions(const GenerateOptions& options) {
+  if (!options.filename) return;
+  CheckPath(*options.filename, "filename");
+  if (options.filename->front() != '/' || options.filename->back() == '/')
+    throw Failure("INVALID_ARGUMENT", "filename must be the absolute path of a file");
+}
+
+void Sign(const DeltaStaging& staged, const SignatureMap& signatures) {
+  auto outer = SignedSuperblock(ReadDeltaFile(staged.dir(), "superblock"), signatures);
+  staged.Write("superblock.new", g_variant_get_data(outer.get()), g_variant_get_size(outer.get()));
+  if (renameat(staged.dir(), "superblock.new", staged.dir(), "superblock") < 0)
+    throw Failure::Errno("rename", "superblock");
+}
+
+Bytes ToBytes(GBytes* bytes) {
+  gsize size = 0;
+  auto* data = static_cast<const uint8_t*>(g_bytes_get_data(bytes, &size));
+  return Bytes(data, data + size);
+}
+
+// ostree_repo_static_delta_reindex
+void Reindex(const Repo& repo, OstreeRepo* writer, const std::optional<std::string>& to,
+             GCancellable* cancellable) {
+  if (to) CheckChecksum(*to, "to");
+  CheckDeltaNames(writer, cancellable);
+  WaitForRepoLock(repo, writer, OSTREE_REPO_LOCK_SHARED, cancellable);
+  Try(ostree_repo_static_delta_reindex, writer, OSTREE_STATIC_DELTA_INDEX_FLAGS_NONE,
+      to ? to->c_str() : nullptr, cancellable);
+}
+
+}  // namespace
+
+// ostree_repo_static_delta_generate
+Napi::Value DeltaGenerate(const Napi::CallbackInfo& info) {
+  Args args(info);
+  auto repo = args.Handle<Repo>("repo");
+  auto options = args.Next<GenerateOptions>("options");
+  return Async(args, repo->SharedWork("making a delta"), [repo, options](Job& job) {
+    CheckOptions(options);
+    auto handle = repo->OpenWriter(job.cancellable());
+    Try(ostree_repo_is_writable, handle.get());
+    auto name = Resolve(handle.get(), options);
+    if (options.ifNotExists && HasDelta(handle.get(), name)) return Generated{name, nullptr, {}};
+    RepoLockGuard lock(*repo, handle, OSTREE_REPO_LOCK_SHARED, job.cancellable());
+    CheckTrees(handle.get(), name, job.cancellable());
+    auto staged = std::make_shared<DeltaStaging>(options.filename
+                                                     ? OpenDirectory(SplitPath(*options.filename).directory)
+                                                     : OpenTemporary(handle.get()));
+    auto parameters = Parameters(options, staged->PathOf("superblock"));
+    Try(ostree_repo_static_delta_generate, handle.get(), OSTREE_STATIC_DELTA_GENERATE_OPT_MAJOR,
+        name.from ? name.from->c_str() : nullptr, name.to.c_str(), nullptr, parameters.get(),
+        job.cancellable());
+    Generated result{name, staged, {}};
+    if (options.sign) result.data = ToBytes(ReadDeltaFile(staged->dir(), "superblock").get());
+    return result;
+  });
+}
+
+// What ostree_repo_static_delta_generate() does at its end
+Napi::Value DeltaPublish(const Napi::CallbackInfo& info) {
+  Args args(info);
+  auto repo = args.Handle<Repo>("repo");
+  auto staged = args.Handle<DeltaStaging>("staged");
+  auto name = args.Next<std::string>("name");
+  auto filename = args.Next<std::optional<std::string>>("filename");
+  auto signatures = args.Next<SignatureMap>("signatures");
+  return Async(args, repo->UpdateWork(), [repo, staged, name, filename, signatures](Job& job) {
+    auto path = DeltaPath(ParseDeltaName(name));
+    if (filename) CheckPath(*filename, "filename");
+    auto handle = repo->OpenWriter(job.cancellable());
+    if (!signatures.empty()) Sign(*staged, signatures);
+    if (repo->spec().fsync) staged->Sync();
+    if (!filename) return staged->MoveTo(ostree_repo_get_dfd(handle.get()), path);
+    auto target = SplitPath(*filename);
+    staged->MoveFilesTo(OpenDirectory(target.directory).get(), target.name);
+  });
+}
+
+// One that is not to be published after all
+Napi::Value DeltaDiscard(const Napi::CallbackInfo& info) {
+  Args args(info);
+  auto staged = args.Handle<DeltaStaging>("staged");
+  return Async(args, ReadPool(), [staged](Job&) { staged->Discard(); });
+}
+
+// As ostree_repo_list_static_delta_names
+Napi::Value DeltaList(const Napi::CallbackInfo& info) {
+  Args args(info);
+  auto repo = args.Handle<Repo>("repo");
+  return Async(args, repo->ReadWork(),
+               [repo](Job& job) { return ListDeltas(repo->reader().get(), job.cancellable()); });
+}
+
+// As ostree_repo_list_static_delta_indexes
+Napi::Value DeltaIndexes(const Napi::CallbackInfo& info) {
+  Args args(info);
+  auto repo = args.Handle<Repo>("repo");
+  return Async(args, repo->ReadWork(),
+               [repo](Job& job) { return ListDeltaIndexes(repo->reader().get(), job.cancellable()); });
+}
+
+// ostree_repo_static_delta_reindex
+Napi::Value DeltaReindex(const Napi::CallbackInfo& info) {
+  Args args(info);
+  auto repo = args.Handle<Repo>("repo");
+  auto to = args.Next<std::optional<std::string>>("to");
+  return Async(args, repo->UpdateWork(), [repo, to](Job& job) {
+    auto writer = repo->OpenWriter(job.cancellable());
+    Reindex(*repo, writer.get(), to, job.cancellable());
+  });
+}
+
+// As the command's `static-delta delete`, and what is in an index goes there, too
+Napi::Value DeltaRemove(const Napi::CallbackInfo& info) {
+  Args args(info);
+  auto repo = args.Handle<Repo>("repo");
+  auto text = args.Next<std::string>("name");
+  return Async(args, repo->UpdateWork(), [repo, text](Job& job) {
+    auto name = ParseDeltaName(text);
+    auto writer = repo->OpenWriter(job.cancellable());
+    if (!HasDelta(writer.get(), name)) throw Failure("NOT_FOUND", "Can't find delta " + text);
+    RemoveDelta(writer.get(), name);
+    auto index = DeltaIndexPath(name.to);
+    if (faccessat(ostree_repo_get_dfd(writer.get()), index.c_str(), F_OK, 0) == 0)
+      Reindex(*repo, writer.get(), name.to, job.cancellable());
+  });
+}
+
+}  // namespace ostree
