@@ -36,6 +36,14 @@ export interface CheckoutOptions extends ProgressOptions<CheckoutProgress> {
    */
   overwrite?: 'none' | 'union-files' | 'add-files' | 'union-identical' | undefined;
   /**
+   * Update a checkout in place: the commit that the destination is a checkout of, made with the same options. What the
+   * two commits have in common is not touched, and what neither of them has stays. Elsewhere, what was changed in the
+   * destination is lost. A file takes the place of a directory only when that is empty otherwise: EXISTS.
+   *
+   * Not with `overwrite` or whiteouts. A part of the destination that is missing altogether is checked out anew.
+   */
+  from?: Rev | undefined;
+  /**
    * A directory of the commit whose content becomes the destination's; or a file, which goes into the destination.
    * Symbolic links on the way are followed inside the tree.
    */
@@ -80,12 +88,16 @@ const FLAGS = [
 ] as const;
 /** Taken, but they change nothing. */
 const IDLE_FLAGS = ['forceCopyZeroSized', 'disableCache'] as const;
-const NOT_YET = ['devinoCache', 'selinux', 'selinuxPolicy', 'selinuxPrefix', 'from'] as const;
+const NOT_YET = ['devinoCache', 'selinux', 'selinuxPolicy', 'selinuxPrefix'] as const;
 
-function checkCombinations({ overwrite, requireHardlinks, forceCopy }: CheckoutOptions): void {
+function checkCombinations(options: CheckoutOptions): void {
+  const { overwrite, requireHardlinks, forceCopy } = options;
   if (requireHardlinks && forceCopy) throw valueError('options.forceCopy', 'excludes requireHardlinks');
   if (overwrite === 'union-identical' && !requireHardlinks)
     throw valueError('options.overwrite', "'union-identical' needs requireHardlinks");
+  if (options.from === undefined) return;
+  for (const name of ['overwrite', 'whiteouts', 'passthroughWhiteouts'] as const)
+    if (options[name]) throw valueError('options.from', `excludes ${name}`);
 }
 
 function checkoutSpec(rev: Rev, destination: string, options: CheckoutOptions): CheckoutSpec {
@@ -96,9 +108,11 @@ function checkoutSpec(rev: Rev, destination: string, options: CheckoutOptions): 
     if ((NOT_YET as readonly string[]).includes(name) && value !== undefined && value !== false)
       throw notSupported(`options.${name}`);
   }
-  const { overwrite, subpath, concurrency } = options;
+  const { from, subpath, concurrency } = options;
+  const { overwrite = from === undefined ? undefined : 'union-files' } = options;
   for (const flag of [...FLAGS, ...IDLE_FLAGS])
     if (options[flag] !== undefined) checkBoolean(options[flag], `options.${flag}`);
+  if (from !== undefined) checkRev(from, 'options.from');
   if (overwrite !== undefined) checkOneOf(overwrite, 'options.overwrite', OVERWRITE);
   if (subpath !== undefined) checkString(subpath, 'options.subpath');
   if (concurrency !== undefined) checkInteger(concurrency, 'options.concurrency', 1, 1024);
@@ -108,6 +122,7 @@ function checkoutSpec(rev: Rev, destination: string, options: CheckoutOptions): 
     ...Object.fromEntries(FLAGS.map((flag) => [flag, options[flag]])),
     rev,
     destination: resolve(destination),
+    from,
     overwrite,
     subpath,
     concurrency,

@@ -473,7 +473,7 @@ export class Repo implements AsyncDisposable {
    *
    * Files are hard links to the repository's own wherever these are as the destination wants them: then nothing may
    * write to them. Each file appears under its name when it is whole. A checkout that fails or is aborted leaves what it
-   * has made so far. Wraps `ostree_repo_checkout_at()`.
+   * has made so far. With `from`, it updates a checkout in place. Wraps `ostree_repo_checkout_at()`.
    *
    * @param destination - the directory to make; its parent must be there
    * @throws {OstreeError} `EXISTS`, `NOT_DIRECTORY`, `IS_DIRECTORY`, `PERMISSION_DENIED`, `NO_SPACE` with the path in the

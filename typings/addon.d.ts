@@ -588,6 +588,7 @@ export interface OpenedFile {
 export interface CheckoutSpec {
   rev: string;
   destination: string;
+  from?: string | undefined;
   subpath?: string | undefined;
   overwrite?: string | undefined;
   userMode?: boolean | undefined;
@@ -602,7 +603,7 @@ export interface CheckoutSpec {
   skipGlobs: string[];
   concurrency?: number | undefined;
 }
-/** How many there are of each. hardlinked + copied + kept = files + symlinks. */
+/** How many there are of each; of an update, how many it had to do with. hardlinked + copied + kept = files + symlinks. */
 export interface CheckoutResult {
   /** Files, without symbolic links. */
   files: number;
@@ -616,6 +617,8 @@ export interface CheckoutResult {
   kept: number;
   /** Bytes of content that were copied. */
   bytes: number;
+  /** Files, links and directories that an update has removed. */
+  removed: number;
 }
 export interface CheckoutProgress {
   phase: 'files';

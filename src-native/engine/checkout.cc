@@ -4,19 +4,14 @@
 
 #include <algorithm>
 #include <cerrno>
-#include <condition_variable>
-#include <deque>
+#include <chrono>
 #include <memory>
-#include <mutex>
-#include <optional>
 
-#include "core/task_group.h"
+#include "engine/checkout_work.h"
 #include "engine/load_metadata.h"
 #include "engine/names.h"
-#include "engine/place_file.h"
 #include "engine/remove_tree.h"
 #include "engine/set_xattrs.h"
-#include "engine/skip_list.h"
 
 namespace ostree {
 namespace {
@@ -27,12 +22,8 @@ constexpr size_t kChunk = 512;
 constexpr size_t kDescriptorsBeside = 6;
 constexpr size_t kDescriptorsKept = 64;  // for all else in the process
 constexpr size_t kMostDirectories = 32;
+constexpr auto kSlice = std::chrono::milliseconds(100);
 constexpr const char* kOpaqueWhiteout = ".wh..wh..opq";
-
-// How many threads work, and how many directories each may keep open.
-struct Means {
-  size_t threads, directories;
-};
 
 Means MeansFor(unsigned concurrency) {
   size_t threads = TaskGroup::Threads();
@@ -49,87 +40,19 @@ Means MeansFor(unsigned concurrency) {
   return {threads, std::clamp<size_t>(directories, 2, kMostDirectories)};
 }
 
-// A directory of the destination, until all that is below it is there.
-struct CheckoutDir {
-  CheckoutDir* parent = nullptr;
-  DiskDir disk;
-  std::string contents, metadata;  // checksums
-  Shared<GVariant> files;          // a(say), while they are being placed
-  uint32_t uid = 0, gid = 0, mode = 0;
-  bool existed = false, skipped = false;
-  // Itself, chunks of its files, and its subdirectories.
-  std::atomic<size_t> open = 1;
-};
+}  // namespace
 
-class Checkout {
- public:
-  Checkout(const CheckoutPlan& plan, OstreeRepo* repo, GCancellable* cancellable,
-           const ReportProgress& report)
-      : plan_(plan),
-        repo_(repo),
-        cancellable_(cancellable),
-        tally_(report),
-        skips_(plan.skip, plan.skip_globs),
-        canonical_dirs_(plan.bare_user_only_dirs ||
-                        ostree_repo_get_mode(repo) == OSTREE_REPO_MODE_BARE_USER_ONLY) {}
-
-  CheckoutStats Run() {
-    struct stat status;
-    if (fstat(ostree_repo_get_dfd(repo_), &status) < 0) throw Failure::Errno("fstat", "repository");
-    repo_device_ = status.st_dev;
-    tally_.SetPhase("files");
-    if (plan_.source.checksum.empty())
-      CheckOutTree();
-    else
-      CheckOutFile();
-    return counts_.Stats();
-  }
-
- private:
-  // What one thread works with.
-  struct Tools {
-    Tools(const Checkout& checkout, CheckoutCounts& counts, Tally& tally, size_t directories)
-        : opener(directories), placer(checkout.plan_, checkout.repo_, counts, tally, checkout.cancellable_) {}
-    DirOpener opener;
-    FilePlacer placer;
-  };
-  // A directory that is to be made, or else some of its files that are to be placed.
-  struct Step {
-    CheckoutDir* dir;
-    size_t begin = 0, end = 0;
-  };
-
-  void CheckOutTree();
-  void CheckOutFile();
-  void Work(const TaskGroup& tasks);
-  std::optional<Step> Pop();
-  void Push(const std::vector<Step>& steps);
-  std::optional<Step> Enter(Tools& tools, CheckoutDir& dir);
-  void LoadDirMeta(CheckoutDir& dir, Shared<GVariant>& xattrs);
-  void CheckNoCycle(const CheckoutDir& dir);
-  void Make(Tools& tools, CheckoutDir& dir, bool is_opaque, GVariant* xattrs);
-  void PlaceFiles(Tools& tools, CheckoutDir& dir, size_t begin, size_t end);
-  void Done(Tools& tools, CheckoutDir* dir);
-  void Finish(Tools& tools, CheckoutDir& dir);
-  CheckoutDir& AddDir(CheckoutDir* parent, std::string name, std::string contents, std::string metadata);
-  bool Skips(const CheckoutDir& dir, const std::string* file = nullptr) const;
-
-  const CheckoutPlan& plan_;
-  OstreeRepo* const repo_;
-  GCancellable* const cancellable_;
-  Tally tally_;
-  CheckoutCounts counts_;
-  const SkipList skips_;
-  const bool canonical_dirs_;
-  dev_t repo_device_ = 0;
-  Means means_{};
-
-  std::mutex mutex_;
-  std::condition_variable changed_;
-  std::deque<CheckoutDir> dirs_;  // they point to each other
-  std::vector<Step> steps_;       // the last one is next: depth first
-  size_t working_ = 0;
-};
+CheckoutStats Checkout::Run() {
+  struct stat status;
+  if (fstat(ostree_repo_get_dfd(repo_), &status) < 0) throw Failure::Errno("fstat", "repository");
+  repo_device_ = status.st_dev;
+  tally_.SetPhase("files");
+  if (plan_.source.checksum.empty())
+    CheckOutTree();
+  else
+    CheckOutFile();
+  return counts_.Stats();
+}
 
 // For whatever reason, libostree makes a directory for the file.
 void Checkout::CheckOutFile() {
@@ -146,7 +69,10 @@ void Checkout::CheckOutFile() {
 void Checkout::CheckOutTree() {
   means_ = MeansFor(plan_.concurrency);
   const auto& source = plan_.source;
-  Push({{.dir = &AddDir(nullptr, plan_.destination, source.contents, source.metadata)}});
+  auto& root = AddDir(nullptr, plan_.destination, source.contents, source.metadata);
+  root.old_contents = plan_.from.contents;
+  root.old_metadata = plan_.from.metadata;
+  Push({{.dir = &root}});
   // One more than work at a time, so that Run() does not wait for one that is just ending.
   TaskGroup tasks(cancellable_, means_.threads + 1);
   for (;;) {
@@ -167,20 +93,46 @@ void Checkout::CheckOutTree() {
   tasks.Wait();
 }
 
-// Until there is nothing to do: then this task ends, and leaves its thread to others.
+// Until there is nothing to do, or for a while: then this task ends, and leaves its thread to the work of
+// others.
 void Checkout::Work(const TaskGroup& tasks) {
-  Tools tools(*this, counts_, tally_, means_.directories);
+  auto tools = TakeTools();
+  auto until = std::chrono::steady_clock::now() + kSlice;
   std::optional<Step> next;
   while (!tasks.stopped()) {
     auto step = next ? next : Pop();
-    if (!step) return;
-    next.reset();
-    if (step->end == 0)
-      next = Enter(tools, *step->dir);
-    else
-      PlaceFiles(tools, *step->dir, step->begin, step->end);
-    Done(tools, step->dir);
+    if (!step) break;
+    next = Do(*tools, *step);
+    if (std::chrono::steady_clock::now() < until) continue;
+    if (next) Push({*next});
+    break;
   }
+  std::lock_guard lock(mutex_);
+  tools_.push_back(std::move(tools));
+}
+
+// Those given back last, whose directories are open.
+std::unique_ptr<Checkout::Tools> Checkout::TakeTools() {
+  std::lock_guard lock(mutex_);
+  if (tools_.empty()) return std::make_unique<Tools>(*this, counts_, tally_, means_.directories);
+  auto tools = std::move(tools_.back());
+  tools_.pop_back();
+  return tools;
+}
+
+std::optional<Checkout::Step> Checkout::Do(Tools& tools, const Step& step) {
+  std::optional<Step> next;
+  try {
+    if (step.end == 0)
+      next = Enter(tools, *step.dir);
+    else
+      PlaceFiles(tools, *step.dir, step.begin, step.end);
+    Done(tools, step.dir);
+  } catch (Failure& failure) {
+    if (!failure.path) failure.path = ValidUtf8(step.dir->disk.Path());
+    throw;
+  }
+  return next;
 }
 
 std::optional<Checkout::Step> Checkout::Pop() {
@@ -215,6 +167,7 @@ std::optional<Checkout::Step> Checkout::Enter(Tools& tools, CheckoutDir& dir) {
   dir.skipped = Skips(dir);
   if (dir.skipped) return {};
   CheckNoCycle(dir);
+  if (dir.contents.empty()) return EnterRemoval(tools, dir);
   auto dirtree = LoadMetadata(repo_, OSTREE_OBJECT_TYPE_DIR_TREE, dir.contents, cancellable_);
   Shared<GVariant> xattrs;
   LoadDirMeta(dir, xattrs);
@@ -227,8 +180,12 @@ std::optional<Checkout::Step> Checkout::Enter(Tools& tools, CheckoutDir& dir) {
     is_opaque = StringAt(file.get(), 0) == kOpaqueWhiteout;
   }
   Make(tools, dir, is_opaque, xattrs.get());
-  tally_.Found(files);
   counts_.directories++;
+  if (dir.existed && !dir.old_contents.empty()) {
+    UpdateXattrs(tools, dir, xattrs.get());
+    return EnterUpdate(tools, dir);
+  }
+  tally_.Found(files);
 
   std::vector<Step> steps;
   for (size_t i = g_variant_n_children(children.get()); i > 0; i--) {
@@ -242,16 +199,20 @@ std::optional<Checkout::Step> Checkout::Enter(Tools& tools, CheckoutDir& dir) {
   for (size_t begin = done; begin < files; begin += kChunk)
     steps.push_back({.dir = &dir, .begin = begin, .end = std::min(begin + kChunk, files)});
   dir.open += steps.size();
-  // The first of them is for this thread, which has the way to it open.
   std::optional<Step> next;
-  if (!steps.empty()) {
-    next = steps.back();
-    steps.pop_back();
-  }
-  if (!plan_.whiteouts) Push(steps);
+  if (!plan_.whiteouts) next = PushAllButFirst(steps);
   PlaceFiles(tools, dir, 0, done);
-  if (plan_.whiteouts) Push(steps);
+  if (plan_.whiteouts) next = PushAllButFirst(steps);
   return next;
+}
+
+// The first is for this thread, which has the way to it open.
+std::optional<Checkout::Step> Checkout::PushAllButFirst(std::vector<Step> steps) {
+  if (steps.empty()) return {};
+  auto first = steps.back();
+  steps.pop_back();
+  Push(steps);
+  return first;
 }
 
 void Checkout::LoadDirMeta(CheckoutDir& dir, Shared<GVariant>& xattrs) {
@@ -265,9 +226,13 @@ void Checkout::LoadDirMeta(CheckoutDir& dir, Shared<GVariant>& xattrs) {
 
 // Which only a damaged tree has: a checksum covers those below it.
 void Checkout::CheckNoCycle(const CheckoutDir& dir) {
-  for (auto* above = dir.parent; above; above = above->parent)
-    if (above->contents == dir.contents)
-      throw CorruptObject(OSTREE_OBJECT_TYPE_DIR_TREE, dir.contents, "it contains itself");
+  for (auto* above = dir.parent; above; above = above->parent) {
+    bool is_same = !dir.contents.empty() && above->contents == dir.contents;
+    bool was_same = !dir.old_contents.empty() && above->old_contents == dir.old_contents;
+    if (is_same || was_same)
+      throw CorruptObject(OSTREE_OBJECT_TYPE_DIR_TREE, is_same ? dir.contents : dir.old_contents,
+                          "it contains itself");
+  }
 }
 
 // Open to nobody else until it is finished.
@@ -315,10 +280,12 @@ void Checkout::Done(Tools& tools, CheckoutDir* dir) {
 
 // The time of a directory is always the same, unless what is in it is a copy or it was there before.
 void Checkout::Finish(Tools& tools, CheckoutDir& dir) {
-  if (dir.skipped || (dir.existed && !plan_.fsync)) return;
+  if (dir.contents.empty()) return FinishRemoval(tools, dir);
+  bool is_ours = !dir.existed || dir.updated;
+  if (dir.skipped || (!is_ours && !plan_.fsync)) return;
   auto path = [&dir] { return dir.disk.Path(); };
   int fd = tools.opener.Open(dir.disk);
-  if (!dir.existed) {
+  if (is_ours) {
     auto mode = dir.mode & (canonical_dirs_ ? 0775 : 07777);
     if (fchmod(fd, mode) < 0) throw Failure::Errno("fchmod", path());
     if (!plan_.user_mode && fchown(fd, dir.uid, dir.gid) < 0) throw Failure::Errno("fchown", path());
@@ -337,8 +304,6 @@ bool Checkout::Skips(const CheckoutDir& dir, const std::string* file) const {
   for (; !names.empty(); names.pop_back()) path += "/" + *names.back();
   return skips_.Has(path.empty() ? "/" : path);
 }
-
-}  // namespace
 
 CheckoutStats RunCheckout(const CheckoutPlan& plan, OstreeRepo* repo, GCancellable* cancellable,
                           const ReportProgress& report) {

@@ -25,6 +25,9 @@ struct CheckoutSource {
 struct CheckoutPlan {
   std::string destination;  // absolute
   CheckoutSource source;
+  // What the destination is a checkout of already, if it is to be updated; a directory. Then only what
+  // differs between the two is touched, and overwrite is kUnionFiles.
+  CheckoutSource from;
   bool user_mode = false;
   Overwrite overwrite = Overwrite::kNone;
   bool require_hardlinks = false;
@@ -45,12 +48,13 @@ struct CheckoutStats {
   uint64_t copied = 0;      // made anew
   uint64_t kept = 0;        // were there already
   uint64_t bytes = 0;       // of content that was copied
+  uint64_t removed = 0;     // by an update: files, links and directories
 };
 
 // The same, while threads count.
 struct CheckoutCounts {
   std::atomic<uint64_t> files = 0, directories = 0, symlinks = 0, hardlinked = 0, copied = 0, kept = 0,
-                        bytes = 0;
+                        bytes = 0, removed = 0;
 
   CheckoutStats Stats() const {
     return {.files = files,
@@ -59,7 +63,8 @@ struct CheckoutCounts {
             .hardlinked = hardlinked,
             .copied = copied,
             .kept = kept,
-            .bytes = bytes};
+            .bytes = bytes,
+            .removed = removed};
   }
 };
 

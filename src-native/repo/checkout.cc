@@ -12,6 +12,7 @@ namespace {
 
 struct CheckoutSpec {
   std::string rev, destination;
+  std::optional<std::string> from;
   std::string subpath, overwrite;
   bool userMode = false, requireHardlinks = false, forceCopy = false, bareUserOnlyDirs = false;
   bool whiteouts = false, passthroughWhiteouts = false, allowNoent = false, fsync = false;
@@ -21,6 +22,7 @@ struct CheckoutSpec {
   void Fields(auto&& field) {
     field("rev", rev);
     field("destination", destination);
+    field("from", from);
     field("subpath", subpath);
     field("overwrite", overwrite);
     field("userMode", userMode);
@@ -46,6 +48,7 @@ struct CheckoutResult : CheckoutStats {
     field("copied", copied);
     field("kept", kept);
     field("bytes", bytes);
+    field("removed", removed);
   }
 };
 
@@ -70,14 +73,14 @@ Overwrite OverwriteOf(const std::string& name) {
 }
 
 // Nothing: it is not there, and need not be.
-std::optional<CheckoutSource> FindSource(const CommitTree& tree, const CheckoutSpec& spec) {
+std::optional<CheckoutSource> FindSource(const CommitTree& tree, const CheckoutSpec& spec, bool may_lack) {
   try {
     auto found = tree.Find(spec.subpath, /* follow_last */ false);
     if (found.directory) return CheckoutSource{found.directory->contents, found.directory->metadata, {}, {}};
     return CheckoutSource{{}, {}, found.path.substr(found.path.rfind('/') + 1), found.checksum};
   } catch (const Failure& failure) {
     // With a checksum, an object is missing.
-    if (spec.allowNoent && failure.Is("NOT_FOUND") && !failure.checksum) return std::nullopt;
+    if (may_lack && failure.Is("NOT_FOUND") && !failure.checksum) return std::nullopt;
     throw;
   }
 }
@@ -87,6 +90,7 @@ CheckoutPlan PlanOf(OstreeRepo* handle, const CheckoutSpec& spec, CheckoutSource
   bool user_mode = spec.userMode || ostree_repo_get_mode(handle) == OSTREE_REPO_MODE_BARE_USER_ONLY;
   return {.destination = spec.destination,
           .source = std::move(source),
+          .from = {},
           .user_mode = user_mode,
           .overwrite = OverwriteOf(spec.overwrite),
           .require_hardlinks = spec.requireHardlinks,
@@ -109,6 +113,18 @@ void ExplainMissing(OstreeRepo* handle, const std::string& rev, Failure& failure
   failure.message = "The commit " + commit + " is not here as a whole; pull it again: " + failure.message;
 }
 
+// What the destination is updated from; nothing where that commit has no such directory.
+CheckoutSource FindFrom(Shared<OstreeRepo> handle, const CheckoutSpec& spec, const CheckoutPlan& plan,
+                        GCancellable* cancellable) {
+  if (plan.overwrite != Overwrite::kUnionFiles || plan.whiteouts || plan.passthrough_whiteouts)
+    throw Failure("INVALID_ARGUMENT", "An update neither overwrites in another way nor has whiteouts");
+  CommitTree tree(std::move(handle), *spec.from, cancellable);
+  auto from = FindSource(tree, spec, /* may_lack */ true);
+  bool is_directory = plan.source.checksum.empty() && (!from || from->checksum.empty());
+  if (!is_directory) throw tree.Fail("NOT_DIRECTORY", "Only a directory can be updated", spec.subpath);
+  return from.value_or(CheckoutSource());
+}
+
 ReportProgress ReporterOf(Job& job) {
   if (!job.wants_progress()) return nullptr;
   return [&job](const EngineProgress& now) {
@@ -119,9 +135,10 @@ ReportProgress ReporterOf(Job& job) {
 CheckoutResult CheckOut(Shared<OstreeRepo> handle, const CheckoutSpec& spec, Job& job) {
   CommitTree tree(handle, spec.rev, job.cancellable());
   try {
-    auto source = FindSource(tree, spec);
+    auto source = FindSource(tree, spec, spec.allowNoent);
     if (!source) return {};
     auto plan = PlanOf(handle.get(), spec, std::move(*source));
+    if (spec.from) plan.from = FindFrom(handle, spec, plan, job.cancellable());
     return {RunCheckout(plan, handle.get(), job.cancellable(), ReporterOf(job))};
   } catch (Failure& failure) {
     failure.ref = spec.rev;

@@ -61,6 +61,7 @@ describe('checkout', () => {
       copied: 1, // the empty one
       kept: 0,
       bytes: 0,
+      removed: 0,
     });
     expect(await readFile(join(to, 'etc/hosts'), 'utf8')).toBe('localhost');
     const again = await repo.checkout('main', to, { userMode: true, overwrite: 'union-files' });
@@ -233,8 +234,9 @@ describe('a damaged repository', () => {
     const { cli, repo, to } = await fixture('archive');
     const [checksum = ''] = await checksumsAt(cli.path, 'main', '/usr/bin');
     await rm(objectFile(cli.path, checksum, 'dirtree'));
+    const missing = { checksum, path: join(to, 'usr/bin') };
     await expect(repo.checkout('main', to, { userMode: true })).rejects.toEqual(
-      failing('NOT_FOUND', { checksum }),
+      failing('NOT_FOUND', missing),
     );
     await repo.close();
   });
@@ -419,6 +421,9 @@ describe('arguments', () => {
     [['main', '/x', { onProgress: 1 }], typeError('options.onProgress')],
     [['main', '/x', { forceCopy: true, requireHardlinks: true }], rangeError('excludes requireHardlinks')],
     [['main', '/x', { overwrite: 'union-identical' }], rangeError('needs requireHardlinks')],
+    [['main', '/x', { from: 1 }], typeError('options.from')],
+    [['main', '/x', { from: 'main', overwrite: 'add-files' }], rangeError('excludes overwrite')],
+    [['main', '/x', { from: 'main', whiteouts: true }], rangeError('excludes whiteouts')],
   ])('%j are refused', async (args, error) => {
     const { repo } = await fixture();
     const checkout = repo.checkout.bind(repo) as (...args: unknown[]) => Promise<unknown>;
