@@ -49,7 +49,7 @@ FileCheck::FileCheck(OstreeRepo* repo, GCancellable* cancellable)
     : stores_(Stores(repo)),
       cancellable_(cancellable),
       in_(std::make_unique_for_overwrite<char[]>(kBuffer)),
-      out_(std::make_unique_for_overwrite<char[]>(kBuffer)) {}
+      attribute_(std::make_unique_for_overwrite<char[]>(kMaxMeta)) {}
 
 uint64_t FileCheck::TakeBytes() { return std::exchange(bytes_, 0); }
 
@@ -110,20 +110,18 @@ bool FileCheck::HashLink(const Store& store, const std::string& path) {
 
 bool FileCheck::HashFile(int fd, const Meta& meta) {
   if (!Begin(meta)) return false;
-  // Where a file ends early for another reason, its digest will tell.
-  for (size_t size = kBuffer; size == kBuffer;) {
-    size = Read(fd, 0);
-    Data(in_.get(), size);
-  }
+  do {
+    Data(in_.get(), Read(fd, in_.get(), kBuffer));
+  } while (!at_end_);
   return true;
 }
 
 // Nothing: there is no such attribute.
 std::optional<FileCheck::Meta> FileCheck::ReadBareUserMeta(int fd) {
-  ssize_t size = fgetxattr(fd, "user.ostreemeta", out_.get(), kMaxMeta);
+  ssize_t size = fgetxattr(fd, "user.ostreemeta", attribute_.get(), kMaxMeta);
   if (size < 0) return {};
   if (size < 12) return Meta{{}, "", {}, false};
-  const char* data = out_.get();
+  const char* data = attribute_.get();
   Meta meta{{BigEndian(data), BigEndian(data + 4), BigEndian(data + 8)}, "", {}};
   if (size > 12) meta.xattrs = ParseVariant("a(ayay)", data + 12, static_cast<size_t>(size) - 12);
   return meta;
@@ -134,23 +132,38 @@ bool FileCheck::HashBareUser(int fd) {
   auto meta = ReadBareUserMeta(fd);
   if (!meta) return false;
   if (!S_ISLNK(meta->owner.mode)) return HashFile(fd, *meta);
-  size_t length = Read(fd, 0);
+  size_t length = Read(fd, in_.get(), kBuffer);
   if (length > PATH_MAX) return false;
   meta->target.assign(in_.get(), length);
   return Begin(*meta);
+}
+
+// The metadata of nearly all files in an archive: no link, no attributes. Nothing: it is another.
+std::optional<FileCheck::Meta> FileCheck::ReadPlainMeta(const char* data, size_t size) {
+  // The size and four numbers; the empty target; where that ends.
+  if (size != 26 || data[24] != 0 || data[25] != 25) return {};
+  return Meta{{BigEndian(data + 8), BigEndian(data + 12), BigEndian(data + 16)}, "", {}};
+}
+
+void FileCheck::Skip(size_t size, size_t& have) {
+  have -= size;
+  std::memmove(in_.get(), in_.get() + size, have);
 }
 
 // The size of the metadata, four bytes of padding, the metadata, and then the content, deflated, of which
 // `have` bytes are in the buffer already. Nothing: the file is too short.
 std::optional<FileCheck::Meta> FileCheck::ReadArchiveMeta(int fd, size_t& have) {
   constexpr size_t kPrefix = 8;
-  have = Read(fd, 0);
+  have = Read(fd, in_.get(), kBuffer);
   if (have < kPrefix) return {};
   size_t size = BigEndian(in_.get());
   if (size > kMaxMeta || have < kPrefix + size) return {};
+  if (auto meta = ReadPlainMeta(in_.get() + kPrefix, size)) {
+    Skip(kPrefix + size, have);
+    return meta;
+  }
   auto header = ParseVariant("(tuuuusa(ayay))", in_.get() + kPrefix, size);
-  have -= kPrefix + size;
-  std::memmove(in_.get(), in_.get() + kPrefix + size, have);
+  Skip(kPrefix + size, have);
 
   guint64 length;
   guint32 uid, gid, mode, rdev;
@@ -171,26 +184,13 @@ bool FileCheck::HashArchive(int fd) {
 }
 
 bool FileCheck::Inflate(int fd, size_t have) {
-  if (inflater_)
-    g_converter_reset(inflater_.get());
-  else
-    inflater_.reset(G_CONVERTER(g_zlib_decompressor_new(G_ZLIB_COMPRESSOR_FORMAT_RAW)));
-  for (bool ended = false;;) {
-    gsize used = 0, made = 0;
-    auto flags = ended ? G_CONVERTER_INPUT_AT_END : G_CONVERTER_NO_FLAGS;
-    auto result = g_converter_convert(inflater_.get(), in_.get(), have, out_.get(), kBuffer, flags, &used,
-                                      &made, nullptr);
-    // Before the end an error may be that there is not enough to go on.
-    if (result == G_CONVERTER_ERROR && ended) return false;
-    if (result != G_CONVERTER_ERROR) Data(out_.get(), made);
-    if (result == G_CONVERTER_FINISHED) return true;
-    have -= used;
-    std::memmove(in_.get(), in_.get() + used, have);
-    if (have == kBuffer) return false;  // and this was enough
-    size_t more = Read(fd, have);
-    have += more;
-    ended = more == 0;
-  }
+  if (!inflater_) inflater_ = std::make_unique<Inflater>();
+  auto read = [this, fd, have](char* buffer, size_t size) mutable {
+    size_t count = std::exchange(have, 0);
+    std::memcpy(buffer, in_.get(), count);
+    return at_end_ ? count : count + Read(fd, buffer + count, size - count);
+  };
+  return inflater_->Run(read, [this](const char* data, size_t size) { Data(data, size); });
 }
 
 // The header that the checksum covers, where it can be made.
@@ -208,14 +208,17 @@ void FileCheck::Data(const char* data, size_t size) {
   bytes_ += size;
 }
 
-// Into the buffer, from `at` on; 0 at the end. After an error the file is short, and so not sound.
-size_t FileCheck::Read(int fd, size_t at) {
-  for (;;) {
+// Fewer bytes than asked for: that was the end. After an error the file is short, and so not sound.
+size_t FileCheck::Read(int fd, char* buffer, size_t size) {
+  size_t done = 0;
+  for (at_end_ = false; done < size && !at_end_;) {
     ThrowIfCancelled(cancellable_);
-    ssize_t size = read(fd, in_.get() + at, kBuffer - at);
-    if (size >= 0) return static_cast<size_t>(size);
-    if (errno != EINTR) return 0;
+    ssize_t count = read(fd, buffer + done, size - done);
+    if (count < 0 && errno == EINTR) continue;
+    at_end_ = count < static_cast<ssize_t>(size - done);
+    done += count > 0 ? static_cast<size_t>(count) : 0;
   }
+  return done;
 }
 
 }  // namespace ostree

@@ -11,6 +11,7 @@
 
 #include "core/hash.h"
 #include "engine/checksum.h"
+#include "engine/inflate.h"
 #include "engine/metadata.h"
 
 namespace ostree {
@@ -50,15 +51,18 @@ class FileCheck {
   bool Inflate(int fd, size_t have);
   std::optional<Meta> ReadBareUserMeta(int fd);
   std::optional<Meta> ReadArchiveMeta(int fd, size_t& have);
+  static std::optional<Meta> ReadPlainMeta(const char* data, size_t size);
+  void Skip(size_t size, size_t& have);
   bool Begin(const Meta& meta);
   void Data(const char* data, size_t size);
-  size_t Read(int fd, size_t at);
+  size_t Read(int fd, char* buffer, size_t size);
 
   const std::vector<Store> stores_;  // the repository, its parent, and so on
   GCancellable* const cancellable_;
-  const std::unique_ptr<char[]> in_, out_;
+  const std::unique_ptr<char[]> in_, attribute_;
   Sha256 sha_;
-  Shared<GConverter> inflater_;
+  std::unique_ptr<Inflater> inflater_;  // once it is needed
+  bool at_end_ = false;                 // the last Read() came to the end of its file
   uint64_t bytes_ = 0;
 };
 

@@ -4,6 +4,7 @@
 
 #include <algorithm>
 #include <cerrno>
+#include <cstdint>
 #include <map>
 
 #include "core/failure.h"
@@ -79,14 +80,22 @@ bool StoresXattrs(OstreeRepo* repo) {
          !g_key_file_get_boolean(ostree_repo_get_config(repo), "core", "disable-xattrs", nullptr);
 }
 
+// A (uuuusa(ayay)) without GVariant's help, as there is one for every file: four numbers, the target, the
+// attributes, and where the target ends, in as few bytes as can say how long all that is.
 std::string ContentHeader(const Owner& owner, const std::string& target, const Xattrs& xattrs) {
-  auto header = Shared<GVariant>::Share(g_variant_new("(uuuus@a(ayay))", GUINT32_TO_BE(owner.uid),
-                                                      GUINT32_TO_BE(owner.gid), GUINT32_TO_BE(owner.mode), 0u,
-                                                      target.c_str(), OrNone(xattrs)));
-  auto size = g_variant_get_size(header.get());
-  guint32 length[2] = {GUINT32_TO_BE(static_cast<guint32>(size)), 0};  // and padding to 8 bytes
-  std::string bytes(reinterpret_cast<const char*>(length), sizeof length);
-  bytes.append(static_cast<const char*>(g_variant_get_data(header.get())), size);
+  size_t target_end = 16 + target.size() + 1;
+  size_t body = target_end + (xattrs ? g_variant_get_size(xattrs.get()) : 0);
+  size_t width = body + 1 <= UINT8_MAX ? 1 : body + 2 <= UINT16_MAX ? 2 : 4;
+  // Before it stand its own size, and padding to 8 bytes.
+  const uint32_t numbers[] = {static_cast<uint32_t>(body + width), 0, owner.uid, owner.gid, owner.mode, 0};
+
+  std::string bytes;
+  bytes.reserve(8 + body + width);
+  for (auto number : numbers)
+    for (int shift = 24; shift >= 0; shift -= 8) bytes += static_cast<char>(number >> shift);
+  bytes.append(target.c_str(), target.size() + 1);
+  if (xattrs) bytes.append(static_cast<const char*>(g_variant_get_data(xattrs.get())), body - target_end);
+  for (; width > 0; width--, target_end >>= 8) bytes += static_cast<char>(target_end & 0xff);
   return bytes;
 }
 

@@ -69,7 +69,7 @@ Shared<GVariant> Verifier::VerifyMetadata(const ObjectId& object) {
 }
 
 void Verifier::VerifyFiles(const std::vector<Checksum>& files) {
-  auto new_check = [this] { return FileCheck(repo_, cancellable_); };
+  auto new_check = [this] { return std::make_unique<FileCheck>(repo_, cancellable_); };
   RunInBatches(files.size(), cancellable_, new_check, [&](FileCheck& check, size_t i) {
     bool sound = check.IsSound(files[i]);
     Count(check.TakeBytes());

@@ -10,6 +10,7 @@
 #include "core/task_group.h"
 #include "engine/ingest.h"
 #include "engine/objects.h"
+#include "engine/pool.h"
 #include "engine/scan.h"
 
 namespace ostree {
@@ -33,31 +34,6 @@ size_t TaskLimit(unsigned concurrency) {
   }
   return std::max<size_t>(limit, 1);
 }
-
-// What threads need to ingest, handed from task to task.
-class IngestPool {
- public:
-  using Make = std::function<std::unique_ptr<Ingest>()>;
-  explicit IngestPool(Make make) : make_(std::move(make)) {}
-
-  // Comes back by itself.
-  std::shared_ptr<Ingest> Take() {
-    auto give_back = [this](Ingest* ingest) {
-      std::lock_guard lock(mutex_);
-      free_.emplace_back(ingest);
-    };
-    std::lock_guard lock(mutex_);
-    if (free_.empty()) free_.push_back(make_());
-    std::shared_ptr<Ingest> ingest(free_.back().release(), give_back);
-    free_.pop_back();
-    return ingest;
-  }
-
- private:
-  const Make make_;
-  std::mutex mutex_;
-  std::vector<std::unique_ptr<Ingest>> free_;
-};
 
 void Scan(const CommitPlan& plan, Scanner& scanner, OstreeRepo* repo, Tree& tree) {
   if (plan.base) {
@@ -130,7 +106,7 @@ WrittenTree WriteTree(const CommitPlan& plan, OstreeRepo* repo, GCancellable* ca
   tally.SetPhase("files");
   auto limit = TaskLimit(plan.concurrency);
   ObjectWriter writer(repo, cancellable, tally);
-  IngestPool pool([repo, &rules, &writer, cancellable] {
+  Pool<Ingest> pool([repo, &rules, &writer, cancellable] {
     return std::make_unique<Ingest>(repo, rules, writer, cancellable);
   });
   ForEach(Unsettled(tree), limit, cancellable, [&pool, &tally] {
