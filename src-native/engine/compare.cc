@@ -203,9 +203,8 @@ std::vector<Difference> Compare(Side& from, Side& to, GCancellable* cancellable)
   auto candidates = PairWalk(from, to).Run();
   std::vector<std::optional<Difference>> judged(candidates.size());
   auto new_judge = [&] { return std::make_unique<Judge>(from, to); };
-  RunInBatches(candidates.size(), cancellable, new_judge, [&](const std::unique_ptr<Judge>& judge, size_t i) {
-    judged[i] = judge->Compare(candidates[i]);
-  });
+  RunInBatches(candidates.size(), cancellable, new_judge,
+               [&](Judge& judge, size_t i) { judged[i] = judge.Compare(candidates[i]); });
 
   std::vector<Difference> result;
   for (auto& difference : judged)
