@@ -1,6 +1,7 @@
 #include "rev.h"
 
 #include "core/validate.h"
+#include "engine/load_metadata.h"
 
 namespace ostree {
 namespace {
@@ -9,11 +10,24 @@ GVariant* MaybeString(const Nullable<std::string>& text) {
   return g_variant_new_maybe(G_VARIANT_TYPE_STRING, text ? g_variant_new_string(text->c_str()) : nullptr);
 }
 
+// libostree asserts that a parent is a checksum: damage on the way to an ancestor is found before it looks.
+void CheckAncestors(OstreeRepo* repo, const std::string& rev, OstreeRepoResolveRevExtFlags flags) {
+  auto base = rev.substr(0, rev.find_last_not_of('^') + 1);
+  if (base.empty() || base == rev) return;
+  Owned<char> checksum;
+  Try(ostree_repo_resolve_rev_ext, repo, base.c_str(), FALSE, flags, Out(checksum));
+  for (auto parents = rev.size() - base.size(); parents > 0 && checksum; parents--) {
+    auto commit = LoadMetadata(repo, OSTREE_OBJECT_TYPE_COMMIT, checksum.get(), nullptr);
+    checksum = Owned<char>(ostree_commit_get_parent(commit.get()));
+  }
+}
+
 }  // namespace
 
 std::string ResolveRev(OstreeRepo* repo, const std::string& rev, OstreeRepoResolveRevExtFlags flags) {
   CheckRev(rev, "rev");
   try {
+    CheckAncestors(repo, rev, flags);
     Owned<char> checksum;
     // allow_noent stays FALSE: with TRUE, "missing^" crashes libostree.
     Try(ostree_repo_resolve_rev_ext, repo, rev.c_str(), FALSE, flags, Out(checksum));
