@@ -126,6 +126,9 @@ export type {
   VerifyResult,
 } from './verify.js';
 
+// serving
+export { createRepoHandler, type RepoHandler, type RepoHandlerOptions } from './serve.js';
+
 // static deltas
 export type {
   AppliedDelta,

@@ -1,5 +1,6 @@
 // nginx on a free port of the loopback interface, with a configuration of its own, for one test.
 import { once } from 'node:events';
+import { readFileSync } from 'node:fs';
 import { chmod, mkdir, readFile, writeFile } from 'node:fs/promises';
 import { createServer } from 'node:net';
 import { join } from 'node:path';
@@ -37,8 +38,23 @@ async function answers(url: string): Promise<boolean> {
   }
 }
 
+/** The first block of nginx's configuration in a document of the repository. */
+export function serverBlock(document: string): string {
+  const text = readFileSync(new URL(`../../${document}`, import.meta.url), 'utf8');
+  const block = /```nginx\n(?<block>[^]*?)```/.exec(text)?.groups?.['block'];
+  if (block === undefined) throw new Error(`${document} has no configuration of nginx`);
+  return block;
+}
+
 /** Serves a directory. `location` is more configuration for it, such as `limit_rate 100k;`. */
-export async function nginx(root: string, location = ''): Promise<Nginx> {
+export function nginx(root: string, location = ''): Promise<Nginx> {
+  return startNginx(
+    (port) => `server { listen 127.0.0.1:${port}; location / { root ${root}; ${location} } }`,
+  );
+}
+
+/** With a `server` block of one's own. */
+export async function startNginx(server: (port: number) => string): Promise<Nginx> {
   const dir = await temporaryDirectory();
   const port = await freePort();
   const url = `http://127.0.0.1:${port}`;
@@ -57,7 +73,7 @@ export async function nginx(root: string, location = ''): Promise<Nginx> {
       access_log ${dir}/access.log plain;
       client_body_temp_path ${dir}/tmp; proxy_temp_path ${dir}/tmp; fastcgi_temp_path ${dir}/tmp;
       uwsgi_temp_path ${dir}/tmp; scgi_temp_path ${dir}/tmp;
-      server { listen 127.0.0.1:${port}; location / { root ${root}; ${location} } }
+      ${server(port)}
     }`;
   await writeFile(join(dir, 'nginx.conf'), config);
   const child = execa('nginx', ['-p', dir, '-e', `${dir}/error.log`, '-c', join(dir, 'nginx.conf')], {
