@@ -73,7 +73,6 @@ const runs = {
       repo.createReadStream('main', task.file);
       await repo.walk('main')[Symbol.asyncIterator]().next();
       await repo.log('main')[Symbol.asyncIterator]().next();
-      await repo.objects()[Symbol.asyncIterator]().next();
       void operations.fsck(repo, task).catch(() => {});
       void repo.resolveRev('main');
     })();
