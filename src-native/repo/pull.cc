@@ -1,7 +1,7 @@
 #include "pull.h"
 
-#include "keyring.h"
 #include "core/succession.h"
+#include "keyring.h"
 #include "pull_failure.h"
 #include "pull_local.h"
 #include "pull_progress.h"
