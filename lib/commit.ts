@@ -119,6 +119,17 @@ export interface CommitOptions extends ProgressOptions<CommitProgress> {
   sign?: Signer | readonly Signer[] | undefined;
   /** Write no commit when the tree is that of the parent; then `changed` is false. */
   skipIfUnchanged?: boolean | undefined;
+  /**
+   * Do not read files that are as they were at the last commit with this cache: same path, device, inode, size, mode,
+   * owner, mtime and ctime, to the nanosecond, and last changed before that commit began. As safe as git's index, and
+   * as blind to what is written through a memory mapping, or by a call that began earlier, once it has its time.
+   *
+   * true: the cache is in the repository, in `tmp/cache/commit`, a file for each set of directories and options, of
+   * which some are kept. A path: it is this file. One that is damaged, or of other options, is made anew; one that
+   * cannot be written is none. Overlays, FUSE and file systems of other machines are read always.
+   * `stats.cacheHits` counts what was not read.
+   */
+  cache?: boolean | string | undefined;
   /** How many files to work on at a time. Unless given: as the machine has processors. */
   concurrency?: number | undefined;
   /** false: do not flush to disk. Unless given: as the repository was opened. */
@@ -126,7 +137,7 @@ export interface CommitOptions extends ProgressOptions<CommitProgress> {
 }
 
 /** What a part of the commit path cannot do yet. An option that is not understood is refused, never ignored. */
-const NOT_YET = ['generateSizes', 'composefs', 'selinux', 'consume', 'devinoCache', 'cache'] as const;
+const NOT_YET = ['generateSizes', 'composefs', 'selinux', 'consume', 'devinoCache'] as const;
 
 export function notSupported(what: string): OstreeError {
   return new OstreeError('NOT_SUPPORTED', `${what} is not supported yet by this package`);
@@ -253,6 +264,15 @@ function seconds(timestamp: unknown): number | undefined {
   return result;
 }
 
+/** Empty: in the repository. */
+function cachePath(cache: unknown): string | undefined {
+  if (cache === undefined || cache === false) return undefined;
+  if (cache === true) return '';
+  if (typeof cache !== 'string') throw typeError('options.cache', 'a boolean or a path', cache);
+  checkName(cache, 'options.cache');
+  return resolve(cache);
+}
+
 const FLAGS = [
   'bindings',
   'bootable',
@@ -286,6 +306,7 @@ export function commitSpec(options: CommitOptions): CommitSpec {
     ...owners(options),
     ...skips(options.skip),
     tree: sources(options.tree),
+    cache: cachePath(options.cache),
     statOverride: statOverrides(options.statOverride),
     timestamp: seconds(options.timestamp),
     bindRefs: bindRefs ? [...bindRefs] : undefined,

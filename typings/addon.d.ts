@@ -950,6 +950,8 @@ export interface CommitSpec {
   skip?: string[] | undefined;
   skipGlobs?: string[] | undefined;
   skipIfUnchanged?: boolean | undefined;
+  /** Of the stat cache; empty: in the repository. */
+  cache?: string | undefined;
   concurrency?: number | undefined;
   fsync?: boolean | undefined;
 }

@@ -26,8 +26,9 @@ Owner OwnerOf(GFileInfo* info) {
 
 }  // namespace
 
-Ingest::Ingest(OstreeRepo* repo, const Rules& rules, ObjectWriter& writer, GCancellable* cancellable)
-    : repo_(repo), rules_(rules), writer_(writer), cancellable_(cancellable) {}
+Ingest::Ingest(OstreeRepo* repo, const Rules& rules, ObjectWriter& writer, StatCache& cache, Tally& tally,
+               GCancellable* cancellable)
+    : repo_(repo), rules_(rules), writer_(writer), cache_(cache), tally_(tally), cancellable_(cancellable) {}
 
 void Ingest::Settle(const std::string& name, TreeFile& file) {
   ThrowIfCancelled(cancellable_);
@@ -37,6 +38,14 @@ void Ingest::Settle(const std::string& name, TreeFile& file) {
 
 Checksum Ingest::FromDisk(const std::string& name, const TreeFile& file) {
   int dir = opener_.Open(*file.disk);
+  // What is changed on its way is not in the cache: the same file elsewhere in the tree would be another
+  // object.
+  if (!file.change && cache_.is_used()) {
+    if (auto known = cache_.Find(dir, *file.disk, name)) {
+      tally_.cache_hits++;
+      return *known;
+    }
+  }
   if (file.is_link) return ReadLinkFile(dir, name, file);
   for (int attempt = 1;; attempt++) {
     try {
@@ -61,7 +70,9 @@ Checksum Ingest::ReadFile(int dir, const std::string& name, const TreeFile& file
   auto xattrs = rules_.keeps_xattrs() ? ReadXattrs(fd.get(), path) : Xattrs();
   auto header = ContentHeader(rules_.Apply(OwnerOf(status), file.change), "", xattrs);
   FdContent content(fd.get(), status, path);
-  return writer_.WriteFile(header, content, buffer_);
+  auto checksum = writer_.WriteFile(header, content, buffer_);
+  if (!file.change) cache_.Remember(*file.disk, name, status, checksum);
+  return checksum;
 }
 
 Checksum Ingest::ReadLinkFile(int dir, const std::string& name, const TreeFile& file) {
@@ -74,7 +85,10 @@ Checksum Ingest::ReadLinkFile(int dir, const std::string& name, const TreeFile& 
 
   auto target = ReadLink(fd.get(), "", path);
   auto xattrs = rules_.keeps_xattrs() ? ReadLinkXattrs(fd.get(), path) : Xattrs();
-  return writer_.WriteLink(ContentHeader(rules_.Apply(OwnerOf(status), file.change), target, xattrs));
+  auto checksum =
+      writer_.WriteLink(ContentHeader(rules_.Apply(OwnerOf(status), file.change), target, xattrs));
+  if (!file.change) cache_.Remember(*file.disk, name, status, checksum);
+  return checksum;
 }
 
 // A file of a commit, under rules that may change it. Mostly they do not, and

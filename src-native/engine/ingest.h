@@ -4,6 +4,8 @@
 
 #include "engine/disk.h"
 #include "engine/rules.h"
+#include "engine/stat_cache.h"
+#include "engine/tally.h"
 #include "engine/tree.h"
 #include "engine/writer.h"
 
@@ -11,7 +13,8 @@ namespace ostree {
 
 class Ingest {
  public:
-  Ingest(OstreeRepo* repo, const Rules& rules, ObjectWriter& writer, GCancellable* cancellable);
+  Ingest(OstreeRepo* repo, const Rules& rules, ObjectWriter& writer, StatCache& cache, Tally& tally,
+         GCancellable* cancellable);
 
   void Settle(const std::string& name, TreeFile& file);
 
@@ -24,6 +27,8 @@ class Ingest {
   OstreeRepo* const repo_;
   const Rules& rules_;
   ObjectWriter& writer_;
+  StatCache& cache_;
+  Tally& tally_;
   GCancellable* const cancellable_;
   DirOpener opener_{4};
   ReadBuffer buffer_;

@@ -51,6 +51,8 @@ struct CommitPlan {
   std::vector<std::string> skip;                              // paths in the new tree
   std::vector<std::string> skip_globs;
 
+  // Where what is known of the files is kept; empty: in the repository. Nothing: nowhere.
+  std::optional<std::string> cache;
   unsigned concurrency = 0;  // 0: what the machine has
 };
 

@@ -27,14 +27,14 @@ class Tally {
     Report();
   }
 
-  std::atomic<uint64_t> content_written = 0, bytes_written = 0, metadata_written = 0;
+  std::atomic<uint64_t> content_written = 0, bytes_written = 0, metadata_written = 0, cache_hits = 0;
 
   EngineStats Stats() const {
     return {.content_objects = files_,
             .content_written = content_written,
             .bytes_written = bytes_written,
             .metadata_written = metadata_written,
-            .cache_hits = 0,
+            .cache_hits = cache_hits,
             .bytes_read = bytes_};
   }
 

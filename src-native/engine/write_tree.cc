@@ -98,6 +98,7 @@ WrittenTree WriteTree(const CommitPlan& plan, OstreeRepo* repo, GCancellable* ca
                       const ReportProgress& report) {
   Tally tally(report);
   Rules rules(plan, repo);
+  StatCache cache(plan, repo, rules.keeps_xattrs());
   Tree tree(repo);
   Scanner scanner(repo, rules, tree, tally, cancellable);
   Scan(plan, scanner, repo, tree);
@@ -106,8 +107,8 @@ WrittenTree WriteTree(const CommitPlan& plan, OstreeRepo* repo, GCancellable* ca
   tally.SetPhase("files");
   auto limit = TaskLimit(plan.concurrency);
   ObjectWriter writer(repo, cancellable, tally);
-  Pool<Ingest> pool([repo, &rules, &writer, cancellable] {
-    return std::make_unique<Ingest>(repo, rules, writer, cancellable);
+  Pool<Ingest> pool([repo, &rules, &writer, &cache, &tally, cancellable] {
+    return std::make_unique<Ingest>(repo, rules, writer, cache, tally, cancellable);
   });
   ForEach(Unsettled(tree), limit, cancellable, [&pool, &tally] {
     return [ingest = pool.Take(), &tally](TreeDir::Files::value_type* file) {
@@ -118,6 +119,7 @@ WrittenTree WriteTree(const CommitPlan& plan, OstreeRepo* repo, GCancellable* ca
 
   tally.SetPhase("metadata");
   WriteDirectories(tree, writer, limit, cancellable);
+  cache.Save();
   return {tree.root().contents, tree.root().metadata, tally.Stats()};
 }
 

@@ -51,6 +51,7 @@ CommitPlan PlanOf(OstreeRepo* handle, const CommitSpec& spec) {
   for (const auto& [path, change] : spec.statOverride) plan.stat_override.emplace(path, ChangeOf(change));
   plan.skip = spec.skip;
   plan.skip_globs = spec.skipGlobs;
+  plan.cache = spec.cache;
   plan.concurrency = spec.concurrency;
   return plan;
 }

@@ -48,6 +48,7 @@ struct CommitSpec {
   std::map<std::string, StatOverrideSpec> statOverride;
   std::vector<std::string> skip, skipGlobs;
   bool skipIfUnchanged = false;
+  std::optional<std::string> cache;  // of the stat cache; empty: in the repository
   uint32_t concurrency = 0;
   std::optional<bool> fsync;
 
@@ -72,6 +73,7 @@ struct CommitSpec {
     field("skip", skip);
     field("skipGlobs", skipGlobs);
     field("skipIfUnchanged", skipIfUnchanged);
+    field("cache", cache);
     field("concurrency", concurrency);
     field("fsync", fsync);
   }

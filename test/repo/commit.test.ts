@@ -235,7 +235,6 @@ describe('commit', () => {
     ['selinux', { selinux: '/' }],
     ['consume', { consume: true }],
     ['devinoCache', { devinoCache: true }],
-    ['cache', { cache: true }],
     ['skip', { skip: () => true }],
   ])('refuses %s, which it cannot do yet, by its name', async (name, options) => {
     const cli = await cliRepo();

@@ -1,0 +1,187 @@
+#include "engine/stat_cache.h"
+
+#include <linux/capability.h>
+#include <sys/syscall.h>
+#include <sys/vfs.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <ctime>
+
+#include "core/failure.h"
+#include "core/hash.h"
+#include "engine/loose.h"
+
+namespace ostree {
+namespace {
+
+constexpr int64_t kSecond = 1'000'000'000;
+
+int64_t Now() {
+  timespec now;
+  clock_gettime(CLOCK_REALTIME_COARSE, &now);
+  return now.tv_sec * kSecond + now.tv_nsec;
+}
+
+// Those whose inode numbers and times are known to tell of every change. Not among them: what is on another
+// machine, FUSE, and overlays, where a file below may change unseen.
+bool IsTrusted(const struct statfs& file_system, bool keeps_xattrs) {
+  switch (static_cast<uint32_t>(file_system.f_type)) {
+    case 0x0000ef53:  // ext2, ext3, ext4
+    case 0x58465342:  // xfs
+    case 0x9123683e:  // btrfs
+      return true;
+    case 0x01021994:  // tmpfs
+    case 0xf2f52010:  // f2fs
+      // Older kernels do not stamp a file when one of its attributes is set.
+      return !keeps_xattrs;
+    default:
+      return false;
+  }
+}
+
+// Extended attributes and owners are not the same for everybody.
+std::vector<uint64_t> Viewer() {
+  std::vector<uint64_t> viewer = {geteuid()};
+  struct stat user_namespace;
+  if (stat("/proc/self/ns/user", &user_namespace) == 0) viewer.push_back(user_namespace.st_ino);
+  __user_cap_header_struct header = {.version = _LINUX_CAPABILITY_VERSION_3, .pid = 0};
+  __user_cap_data_struct sets[_LINUX_CAPABILITY_U32S_3] = {};
+  syscall(SYS_capget, &header, sets);
+  for (const auto& set : sets) viewer.push_back(set.effective);
+  return viewer;
+}
+
+// All but the files themselves that their objects depend on.
+Checksum KeyOf(const CommitPlan& plan, OstreeRepo* repo, bool keeps_xattrs) {
+  std::vector<std::string> parts;
+  auto add = [&parts](const std::string& part) { parts.push_back(part); };
+  add(std::to_string(ostree_repo_get_mode(repo)));
+  add(plan.uid ? std::to_string(*plan.uid) : "");
+  add(plan.gid ? std::to_string(*plan.gid) : "");
+  add(plan.canonical_permissions ? "canonical" : "");
+  add(plan.read_only_executables ? "read-only" : "");
+  add(keeps_xattrs ? "xattrs" : "");
+  for (auto part : Viewer()) add(std::to_string(part));
+  // So that each set of directories has a file of its own.
+  for (const auto& source : plan.sources)
+    if (auto* dir = std::get_if<DirSource>(&source.from)) add(dir->path);
+
+  Sha256 sha;
+  for (const auto& part : parts) sha.Update(part.c_str(), part.size() + 1);
+  return Checksum::FromHex(sha.Hex());
+}
+
+// libostree leaves this directory alone when it tidies tmp/, and removes nothing from it.
+std::string DefaultDir(OstreeRepo* repo) {
+  Owned<char> root(g_file_get_path(ostree_repo_get_path(repo)));
+  auto dir = std::string(root.get()) + "/tmp/cache/commit";
+  return g_mkdir_with_parents(dir.c_str(), 0755) == 0 ? dir : "";
+}
+
+bool HasLooseFiles(OstreeRepoMode mode) {
+  return mode == OSTREE_REPO_MODE_ARCHIVE || mode == OSTREE_REPO_MODE_BARE ||
+         mode == OSTREE_REPO_MODE_BARE_USER || mode == OSTREE_REPO_MODE_BARE_USER_ONLY;
+}
+
+}  // namespace
+
+StatCache::StatCache(const CommitPlan& plan, OstreeRepo* repo, bool keeps_xattrs)
+    : repo_(repo), keeps_xattrs_(keeps_xattrs) {
+  if (!plan.cache || !HasLooseFiles(ostree_repo_get_mode(repo))) return;
+  key_ = KeyOf(plan, repo, keeps_xattrs);
+  path_ = *plan.cache;
+  if (path_.empty()) {
+    dir_ = DefaultDir(repo);
+    if (dir_.empty()) return;
+    path_ = dir_ + "/" + key_.Hex() + ".stat";
+  }
+  started_ = Now();
+  known_ = ReadStatCache(path_, key_);
+  for (const auto& [dir, files] : known_) known_count_ += files.size();
+}
+
+bool StatCache::IsLocal(const DiskDir& disk, int fd) {
+  auto [found, is_new] = is_local_.try_emplace(disk.device, false);
+  struct statfs file_system;
+  if (is_new) found->second = fstatfs(fd, &file_system) == 0 && IsTrusted(file_system, keeps_xattrs_);
+  return found->second;
+}
+
+// A change within the tick of the clock that a file is stamped with leaves no trace. A ctime of whole seconds
+// is that of a file system that knows no others, or of an image that was made with a fixed time for
+// everything.
+bool StatCache::IsSettled(const StatEntry& entry) const {
+  return entry.ctime % kSecond != 0 && std::max(entry.mtime, entry.ctime) < started_;
+}
+
+// In this repository: libostree's writer does not look into its parent either. The transaction's lock keeps
+// it here.
+bool StatCache::IsThere(const Checksum& sum) const {
+  auto path = LoosePath(ostree_repo_get_mode(repo_), OSTREE_OBJECT_TYPE_FILE, sum.Hex());
+  struct stat status;
+  return fstatat(ostree_repo_get_dfd(repo_), path.c_str(), &status, AT_SYMLINK_NOFOLLOW) == 0;
+}
+
+std::optional<Checksum> StatCache::Find(int fd, const DiskDir& disk, const std::string& name) {
+  if (!is_used()) return {};
+  const std::vector<StatEntry>* known = nullptr;
+  {
+    std::lock_guard lock(mutex_);
+    auto [found, is_new] = dirs_.try_emplace(&disk);
+    auto& dir = found->second;
+    if (is_new) {
+      dir.is_usable = IsLocal(disk, fd);
+      if (auto entries = known_.find(disk.Path()); entries != known_.end()) dir.known = &entries->second;
+    }
+    if (dir.is_usable) known = dir.known;
+  }
+  if (!known) return {};
+  auto is_before = [](const StatEntry& entry, const std::string& other) { return entry.name < other; };
+  auto entry = std::lower_bound(known->begin(), known->end(), name, is_before);
+  if (entry == known->end() || entry->name != name) return {};
+  struct stat status;
+  if (fstatat(fd, name.c_str(), &status, AT_SYMLINK_NOFOLLOW) < 0) return {};
+  auto now = StatEntry::Of(name, status, entry->checksum);
+  bool is_file = S_ISREG(status.st_mode) || S_ISLNK(status.st_mode);
+  if (!is_file || status.st_dev != disk.device || !now.IsSameFile(*entry) || !IsThere(entry->checksum))
+    return {};
+  std::lock_guard lock(mutex_);
+  hits_++;
+  now_count_++;
+  dirs_[&disk].now.push_back(std::move(now));
+  return entry->checksum;
+}
+
+void StatCache::Remember(const DiskDir& disk, const std::string& name, const struct stat& status,
+                         const Checksum& sum) {
+  if (!is_used()) return;
+  auto entry = StatEntry::Of(name, status, sum);
+  if (!IsSettled(entry) || status.st_dev != disk.device) return;
+  std::lock_guard lock(mutex_);
+  auto& dir = dirs_[&disk];
+  if (!dir.is_usable) return;
+  dir.now.push_back(std::move(entry));
+  now_count_++;
+}
+
+void StatCache::Save() {
+  if (!is_used()) return;
+  // Every entry was of use, and there are no others.
+  if (hits_ == known_count_ && now_count_ == known_count_) return;
+  StatEntries entries;
+  for (auto& [disk, dir] : dirs_) {
+    if (dir.now.empty()) continue;
+    auto by_name = [](const StatEntry& a, const StatEntry& b) { return a.name < b.name; };
+    std::sort(dir.now.begin(), dir.now.end(), by_name);
+    entries[disk->Path()] = std::move(dir.now);
+  }
+  try {
+    WriteStatCache(path_, key_, entries);
+  } catch (const Failure&) {
+    g_debug("No stat cache was written to %s", path_.c_str());
+  }
+  if (!dir_.empty()) RemoveOldStatCaches(dir_);
+}
+
+}  // namespace ostree

@@ -1,0 +1,55 @@
+// Files that need not be read, because they are as they were when they were last
+// committed: what git's index does, and as safe.
+#pragma once
+
+#include <mutex>
+#include <string>
+#include <unordered_map>
+
+#include "core/ptr.h"
+#include "engine/disk.h"
+#include "engine/plan.h"
+#include "engine/stat_cache_file.h"
+
+namespace ostree {
+
+class StatCache {
+ public:
+  // Before any file of the commit is opened. Without plan.cache it holds nothing.
+  StatCache(const CommitPlan& plan, OstreeRepo* repo, bool keeps_xattrs);
+
+  bool is_used() const { return !path_.empty(); }
+
+  // Any thread. The object of this file or link, if it is still the same and the object is there. To be asked
+  // of every file, before it is opened. `fd` is that of its directory.
+  std::optional<Checksum> Find(int fd, const DiskDir& disk, const std::string& name);
+  // The file had this status before it was read, and after.
+  void Remember(const DiskDir& disk, const std::string& name, const struct stat& status, const Checksum& sum);
+
+  // Once every file is settled. A cache that cannot be written is none; that is no failure.
+  void Save();
+
+ private:
+  struct Dir {
+    const std::vector<StatEntry>* known = nullptr;  // from the file
+    std::vector<StatEntry> now;
+    bool is_usable = false;
+  };
+  bool IsLocal(const DiskDir& disk, int fd);
+  bool IsSettled(const StatEntry& entry) const;
+  bool IsThere(const Checksum& sum) const;
+
+  OstreeRepo* const repo_;
+  const bool keeps_xattrs_;
+  std::string path_;
+  std::string dir_;  // in the repository; empty: the path is the caller's
+  Checksum key_;
+  int64_t started_ = 0;  // nanoseconds, by the clock that files are stamped with
+  StatEntries known_;
+  std::mutex mutex_;
+  std::unordered_map<const DiskDir*, Dir> dirs_;
+  std::unordered_map<dev_t, bool> is_local_;
+  size_t known_count_ = 0, hits_ = 0, now_count_ = 0;
+};
+
+}  // namespace ostree
