@@ -79,7 +79,8 @@ function unpackSizes(packed: Buffer): ObjectSize[] {
   return sizes;
 }
 
-function toCommit({ timestamp, detachedMetadata, sizes: packed, ...info }: CommitInfo): Commit {
+/** What the addon says of a commit. */
+export function toCommit({ timestamp, detachedMetadata, sizes: packed, ...info }: CommitInfo): Commit {
   const commit: Commit = {
     ...info,
     timestamp: new Date(timestamp * 1000),

@@ -2,7 +2,7 @@
 import { resolve } from 'node:path';
 import type { Readable } from 'node:stream';
 
-import type { CommitProgress, CommitResult, CommitSourceSpec, CommitSpec } from '../typings/addon.js';
+import type { Call, CommitProgress, CommitResult, CommitSourceSpec, CommitSpec } from '../typings/addon.js';
 import { type ProgressOptions, run, stepsUnder } from './call.js';
 import {
   checkArray,
@@ -332,15 +332,15 @@ export function commitSigners({ sign = [] }: Pick<CommitOptions, 'sign'>): Signe
 export async function commit(repo: RepoInner, options: CommitOptions): Promise<CommitResult> {
   const spec = commitSpec(options);
   const signers = commitSigners(options);
-  const plainly = (signal?: AbortSignal) =>
-    repo.lifetime.run({ ...options, signal }, (call) =>
-      native().commitCreate(repo.native, spec, options.metadata, options.detachedMetadata, call),
-    );
-  if (signers.length === 0 && spec.branch === undefined) return await plainly(options.signal);
+  const create = (call: Call) =>
+    native().commitCreate(repo.native, spec, options.metadata, options.detachedMetadata, call);
+  if (signers.length === 0 && spec.branch === undefined) return await repo.lifetime.run(options, create);
   // The addon has a queue for each branch, too, but lets go of it before a signer is asked.
   return await repo.lifetime.sequence(options, (signal) => {
     const work = () =>
-      signers.length === 0 ? plainly(signal) : signed(repo, spec, options, signers, signal);
+      signers.length === 0
+        ? run({ ...options, signal }, create)
+        : signed(repo, spec, options, signers, signal);
     return spec.branch === undefined ? work() : inTurn(`${repo.path}\0${spec.branch}`, signal, work);
   });
 }

@@ -2,7 +2,7 @@
 import { resolve } from 'node:path';
 
 import type { DiffAspect, DiffEntry, DiffSideSpec, DiffStats } from '../typings/addon.js';
-import type { CallOptions } from './call.js';
+import { type CallOptions, stepsUnder } from './call.js';
 import {
   checkBoolean,
   checkInteger,
@@ -13,7 +13,7 @@ import {
   typeError,
   valueError,
 } from './check.js';
-import { iterate } from './iterate.js';
+import { collect } from './iterate.js';
 import { native } from './native.js';
 import type { RepoInner } from './repo.js';
 import type { Rev } from './types.js';
@@ -93,11 +93,15 @@ export async function diff(
   if (stats && !('rev' in sides.from && 'rev' in sides.to))
     throw valueError('options.stats', 'is for two commits');
   const spec = { ...sides, ...owner(options.owner, sides.to), xattrs, stats };
-  const found = await repo.lifetime.run(options, (call) => native().diffFind(repo.native, spec, call));
+  const found = await repo.lifetime.sequence(options, async (signal) => {
+    const step = stepsUnder(signal);
+    const { items, stats: counted } = await step((call) => native().diffFind(repo.native, spec, call));
+    return { items: await collect(items, step), stats: counted };
+  });
 
   const result: Diff = { added: [], removed: [], modified: [] };
   if (found.stats) result.stats = found.stats;
-  for await (const item of iterate(repo, found.items, options)) {
+  for (const item of found.items) {
     if (!item.from && item.to) result.added.push(item.to);
     else if (item.from && !item.to) result.removed.push(item.from);
     else if (item.from && item.to)

@@ -1,6 +1,6 @@
 // Long lists, which the addon hands over in batches.
 import type { Cursor } from '../typings/addon.js';
-import type { CallOptions } from './call.js';
+import type { CallOptions, Step } from './call.js';
 import { native } from './native.js';
 import type { RepoInner } from './repo.js';
 
@@ -21,9 +21,12 @@ export async function* iterate<T>(
   }
 }
 
-/** All items at once. */
-export async function collect<T>(repo: RepoInner, cursor: Cursor<T>, options: CallOptions): Promise<T[]> {
+/** All items at once, as part of a call that close() waits for. */
+export async function collect<T>(cursor: Cursor<T>, step: Step): Promise<T[]> {
   const all: T[] = [];
-  for await (const item of iterate(repo, cursor, options)) all.push(item);
-  return all;
+  for (;;) {
+    const { items, done } = await step((call) => native().cursorNext(cursor, call));
+    for (const item of items) all.push(item);
+    if (done) return all;
+  }
 }

@@ -3,7 +3,7 @@ import { constants } from 'node:buffer';
 import { resolve } from 'node:path';
 
 import type { ObjectParts, Xattr } from '../typings/addon.js';
-import { type CallOptions, run } from './call.js';
+import { type CallOptions, run, type Step, stepsUnder } from './call.js';
 import {
   checkBoolean,
   checkChecksum,
@@ -15,7 +15,7 @@ import {
   checkRev,
   checkSignal,
 } from './check.js';
-import { type Commit, readCommit } from './commit-read.js';
+import { type Commit, toCommit } from './commit-read.js';
 import type { ObjectName } from './errors.js';
 import { checkNotHolding } from './holding.js';
 import { iterate } from './iterate.js';
@@ -183,13 +183,25 @@ export async function readObject(
   if (options.maxSize !== undefined) checkInteger(options.maxSize, 'options.maxSize');
   const maxSize = Math.min(options.maxSize ?? Infinity, constants.MAX_LENGTH);
   const { type, checksum } = name;
-  const parts = await repo.lifetime.run(options, (call) =>
-    native().objectRead(repo.native, { type, checksum }, { maxSize, verify }, call),
-  );
+  return await repo.lifetime.sequence(options, async (signal) => {
+    const step = stepsUnder(signal);
+    const parts = await step((call) =>
+      native().objectRead(repo.native, { type, checksum }, { maxSize, verify }, call),
+    );
+    return await storedObject(repo, { type, checksum }, parts, step);
+  });
+}
+
+async function storedObject(
+  repo: RepoInner,
+  { type, checksum }: ObjectName,
+  parts: ObjectParts,
+  step: Step,
+): Promise<StoredObject> {
   const { data = Buffer.alloc(0), files = [], directories = [], metadata = {} } = parts;
   switch (type as (typeof READABLE)[number]) {
     case 'file': {
-      const content = parts.content ? await contentOf(repo, parts.content, options) : null;
+      const content = parts.content ? await contentOf(parts.content, step) : null;
       const target = parts.target === undefined ? {} : { target: parts.target };
       return { type: 'file', checksum, ...ownedOf(parts), ...target, content };
     }
@@ -198,7 +210,12 @@ export async function readObject(
     case 'dirmeta':
       return { type: 'dirmeta', checksum, data, ...ownedOf(parts) };
     case 'commit':
-      return { type: 'commit', checksum, data, commit: await readCommit(repo, checksum, options) };
+      return {
+        type: 'commit',
+        checksum,
+        data,
+        commit: toCommit(await step((call) => native().commitRead(repo.native, checksum, false, call))),
+      };
     default:
       return { type: type as MetadataObject['type'], checksum, data, metadata };
   }

@@ -2,7 +2,7 @@
 import { constants } from 'node:buffer';
 
 import type { FileContent, FileHandle, TreeEntry } from '../typings/addon.js';
-import type { CallOptions } from './call.js';
+import { type CallOptions, type Step, stepsUnder } from './call.js';
 import {
   checkBoolean,
   checkInteger,
@@ -107,8 +107,9 @@ export async function readdir(
   options: CallOptions,
 ): Promise<Entry[]> {
   checkPlace(rev, path, options);
-  repo.lifetime.check();
-  return await collect(repo, native().treeList(repo.native, rev, path), options);
+  return await repo.lifetime.sequence(options, (signal) =>
+    collect(native().treeList(repo.native, rev, path), stepsUnder(signal)),
+  );
 }
 
 export function walk(
@@ -143,35 +144,29 @@ export async function readFile(
   const options = checkReadFileOptions(encodingOrOptions);
   checkPlace(rev, path, options);
   const maxSize = Math.min(options.maxSize ?? Infinity, constants.MAX_LENGTH);
-  const content = await repo.lifetime.run(options, (call) =>
-    native().fileRead(repo.native, rev, path, maxSize, call),
-  );
-  const data = await contentOf(repo, content, options);
+  const data = await repo.lifetime.sequence(options, async (signal) => {
+    const step = stepsUnder(signal);
+    return await contentOf(
+      await step((call) => native().fileRead(repo.native, rev, path, maxSize, call)),
+      step,
+    );
+  });
   return options.encoding ? data.toString(options.encoding) : data;
 }
 
 /** The whole of a file that the addon has opened, if it has not read it already. */
-export async function contentOf(
-  repo: RepoInner,
-  { data, file, size }: FileContent,
-  options: CallOptions,
-): Promise<Buffer> {
+export async function contentOf({ data, file, size }: FileContent, step: Step): Promise<Buffer> {
   if (data) return data;
   if (!file) throw new OstreeError('FAILED', 'The addon returned no data');
-  return await readWhole(repo, file, size, options);
+  return await readWhole(file, size, step);
 }
 
-async function readWhole(
-  repo: RepoInner,
-  file: FileHandle,
-  size: number,
-  options: CallOptions,
-): Promise<Buffer> {
+async function readWhole(file: FileHandle, size: number, step: Step): Promise<Buffer> {
   const data = Buffer.allocUnsafeSlow(size);
   try {
     for (let at = 0; at < size; at += CHUNK) {
       const chunk = data.subarray(at, at + CHUNK);
-      await repo.lifetime.run(options, (call) => native().fileFill(file, chunk, call));
+      await step((call) => native().fileFill(file, chunk, call));
     }
     return data;
   } finally {

@@ -3,7 +3,7 @@ import { join } from 'node:path';
 import { OstreeError, Repo } from 'ostree';
 import { describe, expect, it } from 'vitest';
 
-import { cliRepo, ostree, temporaryDirectory } from '../support/repo.js';
+import { cliRepo, ostree, temporaryDirectory, writeTree } from '../support/repo.js';
 
 describe('Repo.create', () => {
   it.each(['archive', 'bare', 'bare-user', 'bare-user-only'] as const)(
@@ -59,6 +59,32 @@ describe('Repo.open', () => {
   it('rejects with the reason of a signal that was aborted before', async () => {
     const reason = new Error('enough');
     await expect(Repo.open('/nowhere', { signal: AbortSignal.abort(reason) })).rejects.toBe(reason);
+  });
+});
+
+describe('close', () => {
+  it.each<[string, (repo: Repo, tree: string, head: string) => Promise<unknown>]>([
+    ['commit()', (repo, tree) => repo.commit({ tree })],
+    ['commit() to a branch', (repo, tree) => repo.commit({ tree, branch: 'main' })],
+    [
+      'commit() that takes its turn',
+      (repo, tree) =>
+        Promise.all(['1', '2'].map((subject) => repo.commit({ tree, branch: 'main', subject }))),
+    ],
+    ['diff()', (repo, tree) => repo.diff('main', { dir: tree })],
+    ['readdir()', (repo) => repo.readdir('main', '/')],
+    ['readFile() of a large file', (repo) => repo.readFile('main', '/large')],
+    ['readObject() of a commit', (repo, _tree, checksum) => repo.readObject({ type: 'commit', checksum })],
+  ])('waits for what runs: %s', async (_what, start) => {
+    const cli = await cliRepo();
+    const files = Object.fromEntries(Array.from({ length: 600 }, (_, i) => [`${i}`, '']));
+    const head = await cli.commit('main', { ...files, large: Buffer.alloc(5_000_000, 'large') });
+    const tree = join(await temporaryDirectory(), 'tree');
+    await writeTree(tree, { new: 'new' });
+    const repo = await Repo.open(cli.path);
+    const running = start(repo, tree, head);
+    await repo.close();
+    await expect(running).resolves.toBeDefined();
   });
 });
 
