@@ -17,6 +17,7 @@ constexpr size_t kBuffer = 256 << 10;
 // Of what stands before the content in an archive, and of the attribute in
 // which bare-user keeps it.
 constexpr size_t kMaxMeta = 64 << 10;
+constexpr size_t kUsualMeta = 1 << 10;  // the kernel clears as much memory as it is offered
 constexpr int kOpen = O_RDONLY | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC;
 
 Shared<GVariant> ParseVariant(const char* type, const char* data, size_t size) {
@@ -118,7 +119,9 @@ bool FileCheck::HashFile(int fd, const Meta& meta) {
 
 // Nothing: there is no such attribute.
 std::optional<FileCheck::Meta> FileCheck::ReadBareUserMeta(int fd) {
-  ssize_t size = fgetxattr(fd, "user.ostreemeta", attribute_.get(), kMaxMeta);
+  constexpr const char* kName = "user.ostreemeta";
+  ssize_t size = fgetxattr(fd, kName, attribute_.get(), kUsualMeta);
+  if (size < 0 && errno == ERANGE) size = fgetxattr(fd, kName, attribute_.get(), kMaxMeta);
   if (size < 0) return {};
   if (size < 12) return Meta{{}, "", {}, false};
   const char* data = attribute_.get();

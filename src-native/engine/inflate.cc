@@ -178,7 +178,7 @@ bool Inflater::ReadLengths(uint8_t* lengths, size_t count) {
 
 // Nearly all the time is spent here. A byte that is written may be one of a member, for all that the compiler
 // knows: hence the local copies.
-bool Inflater::ReadCompressed(const HuffmanTable& literals, const HuffmanTable& distances) {
+inline bool Inflater::Decode(const HuffmanTable& literals, const HuffmanTable& distances) {
   const HuffmanTable::View literal_table(literals), distance_table(distances);
   auto* const out_start = out_buffer_.get();
   auto* const out_limit = out_start + kOutput;
@@ -190,6 +190,13 @@ bool Inflater::ReadCompressed(const HuffmanTable& literals, const HuffmanTable& 
     return is_good;
   };
 
+  // What comes next is looked up before a copy, so that neither waits for the other.
+  HuffmanEntry entry;
+  auto look_ahead = [&] {
+    in.Refill();
+    entry = literal_table.Look(in.bits);
+  };
+  look_ahead();
   for (;;) {
     if (out > out_limit || in.IsLow()) [[unlikely]] {
       end(true);
@@ -198,8 +205,6 @@ bool Inflater::ReadCompressed(const HuffmanTable& literals, const HuffmanTable& 
       out = out_;
       in = in_;
     }
-    in.Refill();
-    auto entry = literal_table.Look(in.bits);
     // Two literals and what comes then take at most 11 + 11 + 15 + 5 bits; a distance 15 + 13.
     for (int i = 0; i < 2 && entry & kLiteral; i++) {
       in.Drop(EntryBits(entry));
@@ -219,6 +224,7 @@ bool Inflater::ReadCompressed(const HuffmanTable& literals, const HuffmanTable& 
     if (entry & kLiteral) {
       in.Drop(EntryBits(entry));
       *out++ = static_cast<uint8_t>(EntryValue(entry));
+      look_ahead();
       continue;
     }
     size_t length = EntryValue(entry) + (LowBits(in.bits, EntryBits(entry)) >> EntryCodeBits(entry));
@@ -235,9 +241,30 @@ bool Inflater::ReadCompressed(const HuffmanTable& literals, const HuffmanTable& 
     size_t distance = EntryValue(entry) + (LowBits(in.bits, EntryBits(entry)) >> EntryCodeBits(entry));
     in.Drop(EntryBits(entry));
     if (distance > static_cast<size_t>(out - out_start)) return end(false);
+    look_ahead();
     CopyBack(out, distance, length);
     out += length;
   }
+}
+
+bool Inflater::DecodeAnywhere(const HuffmanTable& literals, const HuffmanTable& distances) {
+  return Decode(literals, distances);
+}
+
+// Shifts by any count take one instruction there instead of three.
+#ifdef __x86_64__
+__attribute__((target("bmi2"), flatten)) bool Inflater::DecodeBmi2(const HuffmanTable& literals,
+                                                                   const HuffmanTable& distances) {
+  return Decode(literals, distances);
+}
+#endif
+
+bool Inflater::ReadCompressed(const HuffmanTable& literals, const HuffmanTable& distances) {
+#ifdef __x86_64__
+  static const bool has_bmi2 = __builtin_cpu_supports("bmi2");
+  if (has_bmi2) return DecodeBmi2(literals, distances);
+#endif
+  return DecodeAnywhere(literals, distances);
 }
 
 }  // namespace ostree

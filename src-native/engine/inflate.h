@@ -70,6 +70,9 @@ class Inflater {
   bool ReadCodes();
   bool ReadLengths(uint8_t* lengths, size_t count);
   bool ReadCompressed(const HuffmanTable& literals, const HuffmanTable& distances);
+  bool Decode(const HuffmanTable& literals, const HuffmanTable& distances);
+  bool DecodeAnywhere(const HuffmanTable& literals, const HuffmanTable& distances);
+  bool DecodeBmi2(const HuffmanTable& literals, const HuffmanTable& distances);
 
   const std::unique_ptr<uint8_t[]> in_buffer_, out_buffer_;
   HuffmanTable fixed_literals_{9}, fixed_distances_{5};
