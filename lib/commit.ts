@@ -2,7 +2,7 @@
 import { resolve } from 'node:path';
 import type { Readable } from 'node:stream';
 
-import type { Call, CommitProgress, CommitResult, CommitSourceSpec, CommitSpec } from '../typings/addon.js';
+import type { CommitProgress, CommitResult, CommitSourceSpec, CommitSpec } from '../typings/addon.js';
 import { type ProgressOptions, run, stepsUnder } from './call.js';
 import {
   checkArray,
@@ -18,7 +18,9 @@ import {
   typeError,
   valueError,
 } from './check.js';
+import { withFiles } from './commit-files.js';
 import { OstreeError } from './errors.js';
+import { checkEntries, type FileContent, type FileMetadata } from './file-set.js';
 import { whileHolding } from './holding.js';
 import { native } from './native.js';
 import type { RepoInner } from './repo.js';
@@ -30,17 +32,14 @@ import type { Variant } from './variant.js';
 export type { CommitProgress, CommitResult };
 
 /** One file, symbolic link or directory that exists only in memory. */
-export type FileEntry = {
+export type FileEntry = FileMetadata & {
+  /** In the tree, or below the prefix. Directories on the way that nothing else gives belong to root, mode 0755. */
   path: string;
-  mode?: number;
-  uid?: number;
-  gid?: number;
-  xattrs?: Record<string, Uint8Array>;
 } & (
-  | { type?: 'file'; content: Uint8Array | string | Readable }
-  | { type: 'symlink'; target: string }
-  | { type: 'directory' }
-);
+    | { type?: 'file' | undefined; content: FileContent }
+    | { type: 'symlink'; target: string }
+    | { type: 'directory' }
+  );
 
 /**
  * Where a tree, or a part of it, comes from: a directory of this machine (a string is the same as `{ dir }`), or a
@@ -49,13 +48,18 @@ export type FileEntry = {
  * `prefix` is where in the new tree it goes. Parents that no source has are made with mode 0755, owned by root or
  * by `owner`.
  *
- * Tar archives and files in memory are not supported yet: NOT_SUPPORTED.
+ * Files that exist only in memory come from an iterable, which is asked for the next one only when the last was taken;
+ * their content may be a stream. It lies on the disk of the repository until the commit is made. `contents` and
+ * `metadata` are a directory that the repository has already, by its dirtree and its dirmeta object.
+ *
+ * Tar archives are not supported yet: NOT_SUPPORTED.
  */
 export type TreeSource =
   | string
   | ((
       | { dir: string }
       | { ref: Rev; subpath?: string | undefined }
+      | { contents: Checksum; metadata: Checksum }
       | { tar: string | Readable | Uint8Array; autocreateParents?: boolean | undefined }
       | { files: Iterable<FileEntry> | AsyncIterable<FileEntry> }
     ) & { prefix?: string | undefined });
@@ -173,10 +177,15 @@ function source(value: unknown, name: string): CommitSourceSpec {
     return { dir: absolute(value) };
   }
   if (typeof value !== 'object' || value === null || Array.isArray(value))
-    throw typeError(name, "a path, or an object with one of 'dir', 'ref', 'tar' and 'files'", value);
-  const kinds = ['dir', 'ref', 'tar', 'files'].filter((kind) => kind in value);
-  if (kinds.length !== 1) throw valueError(name, "must have one of 'dir', 'ref', 'tar' and 'files'");
-  const { dir, ref, subpath, prefix } = value as Record<string, unknown>;
+    throw typeError(
+      name,
+      "a path, or an object with one of 'dir', 'ref', 'contents', 'tar' and 'files'",
+      value,
+    );
+  const kinds = ['dir', 'ref', 'contents', 'tar', 'files'].filter((kind) => kind in value);
+  if (kinds.length !== 1)
+    throw valueError(name, "must have one of 'dir', 'ref', 'contents', 'tar' and 'files'");
+  const { dir, ref, subpath, contents, metadata, files, prefix } = value as Record<string, unknown>;
   if (prefix !== undefined) checkPrefix(prefix, `${name}.prefix`);
   switch (kinds[0]) {
     case 'dir':
@@ -186,6 +195,13 @@ function source(value: unknown, name: string): CommitSourceSpec {
       checkRev(ref, `${name}.ref`);
       if (subpath !== undefined) checkPrefix(subpath, `${name}.subpath`);
       return { ref, subpath, prefix };
+    case 'contents':
+      checkChecksum(contents, `${name}.contents`);
+      checkChecksum(metadata, `${name}.metadata`);
+      return { contents, metadata, prefix };
+    case 'files':
+      checkEntries(files, `${name}.files`);
+      return { prefix };
     default:
       throw notSupported(`${name}.${kinds[0]}`);
   }
@@ -332,17 +348,28 @@ export function commitSigners({ sign = [] }: Pick<CommitOptions, 'sign'>): Signe
 export async function commit(repo: RepoInner, options: CommitOptions): Promise<CommitResult> {
   const spec = commitSpec(options);
   const signers = commitSigners(options);
-  const create = (call: Call) =>
-    native().commitCreate(repo.native, spec, options.metadata, options.detachedMetadata, call);
-  if (signers.length === 0 && spec.branch === undefined) return await repo.lifetime.run(options, create);
-  // The addon has a queue for each branch, too, but lets go of it before a signer is asked.
-  return await repo.lifetime.sequence(options, (signal) => {
-    const work = () =>
-      signers.length === 0
-        ? run({ ...options, signal }, create)
-        : signed(repo, spec, options, signers, signal);
-    return spec.branch === undefined ? work() : inTurn(`${repo.path}\0${spec.branch}`, signal, work);
-  });
+  return await repo.lifetime.sequence(options, (signal) =>
+    // Before its turn: files may be long in coming, and their source may commit, too.
+    withFiles(repo, options, spec, signal, (filled) => {
+      const work = () =>
+        signers.length === 0
+          ? plain(repo, filled, options, signal)
+          : signed(repo, filled, options, signers, signal);
+      // The addon has a queue for each branch, too, but lets go of it before a signer is asked.
+      return spec.branch === undefined ? work() : inTurn(`${repo.path}\0${spec.branch}`, signal, work);
+    }),
+  );
+}
+
+async function plain(
+  repo: RepoInner,
+  spec: CommitSpec,
+  options: CommitOptions,
+  signal: AbortSignal,
+): Promise<CommitResult> {
+  return await run({ ...options, signal }, (call) =>
+    native().commitCreate(repo.native, spec, options.metadata, options.detachedMetadata, call),
+  );
 }
 
 /** Signs a commit that was just written. The same one may have been there, signed: of the same second, say. */

@@ -64,6 +64,13 @@ export type {
   MetadataInput,
   TreeSource,
 } from './commit.js';
+export type { FileContent, FileMetadata } from './file-set.js';
+export type {
+  ImportOptions,
+  TreeEntries,
+  WriteFileOptions,
+  WriteSymlinkOptions,
+} from './transaction-write.js';
 export {
   type CommitStats,
   Transaction,

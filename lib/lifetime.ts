@@ -91,11 +91,16 @@ export class Lifetime {
     return () => this.#atClose.delete(end);
   }
 
+  /** Cancels what runs. */
+  cancel(): void {
+    for (const cancel of this.#running.values()) cancel();
+  }
+
   /** Idempotent. `release` runs once nothing uses the handle any more. */
   async close(options: CloseOptions, release?: () => Promise<void>): Promise<void> {
     checkOptions(options);
     this.#closed ??= this.#close(release);
-    if (options.cancel) for (const cancel of this.#running.values()) cancel();
+    if (options.cancel) this.cancel();
     await this.#closed;
   }
 

@@ -1,9 +1,12 @@
 // Transactions that last over several calls.
-import type { CommitResult, CommitStats, TransactionHandle } from '../typings/addon.js';
-import { type CallOptions, run } from './call.js';
+import type { CommitResult, CommitStats, RefTarget, TransactionHandle } from '../typings/addon.js';
+import { type CallOptions, run, stepsUnder } from './call.js';
 import { checkBoolean, checkChecksum, checkFunction, checkOptions, valueError } from './check.js';
+import { takesFiles, withFiles } from './commit-files.js';
 import type { Commit, ReadCommitOptions } from './commit-read.js';
 import { type CommitOptions, commitSigners, commitSpec, type MetadataInput, signNew } from './commit.js';
+import type { ObjectName } from './errors.js';
+import type { FileContent } from './file-set.js';
 import { whileHolding } from './holding.js';
 import { Lifetime } from './lifetime.js';
 import { native } from './native.js';
@@ -17,6 +20,8 @@ import {
 import { innerOf, Repo, type RepoInner } from './repo.js';
 import type { Signer } from './sign.js';
 import { readFile, type ReadFileOptions, type ReadStringOptions } from './tree.js';
+import * as write from './transaction-write.js';
+import { inTurn } from './turns.js';
 import type { Checksum, Rev } from './types.js';
 
 export type { CommitStats };
@@ -40,7 +45,9 @@ const NO_STATS: CommitStats = {
 /**
  * Several writes that become visible together: objects at the end of the transaction, and refs only then.
  *
- * A transaction is a queue: its calls run one at a time, in order. Once it was committed or aborted they are CLOSED.
+ * A transaction is a queue: what writes runs one at a time, in order, and so waits for a stream that an earlier call
+ * reads. What such a stream or a signer calls itself is a part of the call that reads it. Once the transaction was
+ * committed or aborted its calls are CLOSED.
  */
 export class Transaction implements AsyncDisposable {
   /** The repository as the transaction sees it, with its own objects. Closed together with it. */
@@ -49,6 +56,8 @@ export class Transaction implements AsyncDisposable {
   readonly #lifetime: Lifetime;
   readonly #forget: () => void;
   #stats = NO_STATS;
+  /** How many calls take what JavaScript makes: it may be long in coming, or never come. */
+  #taking = 0;
 
   /** @internal Use {@link Repo.begin} or {@link Repo.transaction}. */
   constructor(transaction: TransactionHandle, view: Repo, owner: RepoInner) {
@@ -77,9 +86,13 @@ export class Transaction implements AsyncDisposable {
           `options.${name}`,
           'is not for a commit within a transaction: see setRef() and begin()',
         );
-    return await this.#lifetime.sequence(options, async (signal) => {
-      const result = await run({ ...options, signal }, (call) =>
-        native().transactionWriteCommit(this.#native, spec, options.metadata, options.detachedMetadata, call),
+    const taking = takesFiles(options);
+    const { metadata, detachedMetadata } = options;
+    return await this.#queued({ options, taking }, async (_step, signal) => {
+      const result = await withFiles(innerOf(this.repo), options, spec, signal, (filled) =>
+        run({ ...options, signal }, (call) =>
+          native().transactionWriteCommit(this.#native, filled, metadata, detachedMetadata, call),
+        ),
       );
       this.#stats = sum(this.#stats, result.stats);
       if (!result.changed) return result;
@@ -113,8 +126,7 @@ export class Transaction implements AsyncDisposable {
     const place = checkPlace(ref, options);
     if (checksum !== null) checkChecksum(checksum, 'checksum');
     checkExpected(options.expected);
-    const target = { ...place, checksum, expected: options.expected };
-    await this.#lifetime.run(options, (call) => native().transactionSetRef(this.#native, target, call));
+    await this.#setRef({ ...place, checksum, expected: options.expected }, options);
   }
 
   /** {@link Transaction.setRef} for a ref of a collection. */
@@ -135,8 +147,66 @@ export class Transaction implements AsyncDisposable {
   async deleteRef(ref: string, options: SetRefOptions = {}): Promise<void> {
     const place = checkPlace(ref, options);
     checkExpected(options.expected);
-    const target = { ...place, checksum: null, expected: options.expected, mustExist: true };
-    await this.#lifetime.run(options, (call) => native().transactionSetRef(this.#native, target, call));
+    await this.#setRef({ ...place, checksum: null, expected: options.expected, mustExist: true }, options);
+  }
+
+  async #setRef(target: RefTarget, options: CallOptions): Promise<void> {
+    await this.#queued({ options }, (step) =>
+      step((call) => native().transactionSetRef(this.#native, target, call)),
+    );
+  }
+
+  /**
+   * Writes a content object of a regular file, from memory or from a stream; it is written only if it is not there
+   * yet. In a bare-user-only repository it belongs to root, its mode is within 0755, and it has no extended attributes.
+   * Wraps `ostree_repo_write_content()`.
+   *
+   * @returns its checksum
+   */
+  async writeFile(content: FileContent, options: write.WriteFileOptions = {}): Promise<Checksum> {
+    return await write.writeFile(this.#inner(), content, options);
+  }
+
+  /** Writes the content object of a symlink. Wraps `ostree_repo_write_content()`, as `ostree_repo_write_symlink()` does. */
+  async writeSymlink(target: string, options: write.WriteSymlinkOptions = {}): Promise<Checksum> {
+    return await write.writeSymlink(this.#inner(), target, options);
+  }
+
+  /** Writes the dirmeta object of a directory: its mode, owner and extended attributes. Wraps `ostree_repo_write_metadata()`. */
+  async writeDirMeta(options: write.WriteFileOptions = {}): Promise<Checksum> {
+    return await write.writeDirMeta(this.#inner(), options);
+  }
+
+  /**
+   * Writes the dirtree object of a directory, and of those in it that are given by their entries. With a dirmeta it
+   * can be committed: `tree: { contents, metadata }`. Wraps `ostree_repo_write_metadata()`.
+   *
+   * @throws {OstreeError} `NOT_FOUND` when an object that it names is not here
+   */
+  async writeTree(entries: write.TreeEntries, options: CallOptions = {}): Promise<Checksum> {
+    return await write.writeTree(this.#inner(), entries, options);
+  }
+
+  /**
+   * Copies objects from another repository, and verifies their checksums: files, dirtrees, dirmetas, and commits with
+   * their detached metadata. Nothing that they refer to comes along; `source.reachable(rev)` names all of a commit.
+   * Wraps `ostree_repo_import_object_from_with_trust()`.
+   *
+   * @returns how many of them were not here yet
+   * @throws {OstreeError} `NOT_FOUND`, `CORRUPT`; `INVALID_ARGUMENT` for a file that a bare-user-only repository
+   * cannot keep
+   */
+  async importFrom(
+    source: Repo,
+    names: Iterable<ObjectName> | AsyncIterable<ObjectName>,
+    options: write.ImportOptions = {},
+  ): Promise<number> {
+    return await write.importFrom(this.#inner(), innerOf(source), names, options);
+  }
+
+  /** As {@link Repo.hasObject}, of the transaction's own objects too. */
+  async hasObject(name: ObjectName, options: CallOptions = {}): Promise<boolean> {
+    return await this.repo.hasObject(name, options);
   }
 
   /** As {@link Repo.resolveRev}. The refs set in this transaction are not there yet. */
@@ -181,13 +251,40 @@ export class Transaction implements AsyncDisposable {
     return this.#stats;
   }
 
-  /** Ends the transaction without effect, after what still runs. Idempotent. Wraps `ostree_repo_abort_transaction()`. */
+  /**
+   * Ends the transaction without effect, after what still runs; what waits for a stream is cancelled. Idempotent.
+   * Wraps `ostree_repo_abort_transaction()`.
+   */
   async abort(): Promise<void> {
+    if (this.#taking > 0) this.#lifetime.cancel();
     await this.#end(() => Promise.resolve());
   }
 
   [Symbol.asyncDispose](): Promise<void> {
     return this.abort();
+  }
+
+  #inner(): write.TransactionInner {
+    return {
+      native: this.#native,
+      view: innerOf(this.repo),
+      queued: (how, work) => this.#queued(how, work),
+      wrote: ({ stats }) => {
+        this.#stats = sum(this.#stats, stats);
+      },
+    };
+  }
+
+  /** In its turn, and counted among what the end waits for. */
+  async #queued<T>({ options, taking = false }: write.Queued, work: write.Work<T>): Promise<T> {
+    if (taking) this.#taking++;
+    try {
+      return await this.#lifetime.sequence(options, (signal) =>
+        inTurn(this, signal, () => work(stepsUnder(signal), signal)),
+      );
+    } finally {
+      if (taking) this.#taking--;
+    }
   }
 
   async #end(finish: () => Promise<void>): Promise<void> {

@@ -1,23 +1,43 @@
 // What would conflict with its like takes turns: what is made from a state that
 // somebody else changes meanwhile would be refused.
+import { AsyncLocalStorage } from 'node:async_hooks';
+
 import { untilAborted } from './abort.js';
 
-const turns = new Map<string, Promise<unknown>>();
+/** What turns are for: a name, or an object that has its own. */
+type Subject = string | object;
 
-/** Runs `work` after all that was begun under the same name before. */
-export async function inTurn<T>(name: string, signal: AbortSignal, work: () => Promise<T>): Promise<T> {
+interface Turn {
+  subject: Subject;
+  outer: Turn | undefined;
+}
+
+const turns = new Map<Subject, Promise<unknown>>();
+const current = new AsyncLocalStorage<Turn>();
+
+function isInTurn(subject: Subject): boolean {
+  for (let turn = current.getStore(); turn; turn = turn.outer) if (turn.subject === subject) return true;
+  return false;
+}
+
+/**
+ * Runs `work` after all that was begun for the same subject before. What `work` itself calls (a signer, say, or a
+ * generator) is a part of its turn, for which it would wait for ever.
+ */
+export async function inTurn<T>(subject: Subject, signal: AbortSignal, work: () => Promise<T>): Promise<T> {
+  if (isInTurn(subject)) return await work();
   let end = () => {};
   const mine = new Promise<void>((resolve) => {
     end = resolve;
   });
-  const before = turns.get(name);
+  const before = turns.get(subject);
   const turn = Promise.all([before, mine]);
-  turns.set(name, turn);
+  turns.set(subject, turn);
   try {
     await untilAborted(signal, before);
-    return await work();
+    return await current.run({ subject, outer: current.getStore() }, work);
   } finally {
     end();
-    if (turns.get(name) === turn) turns.delete(name);
+    if (turns.get(subject) === turn) turns.delete(subject);
   }
 }

@@ -17,6 +17,7 @@
 #include "repo/detached.h"
 #include "repo/diff.h"
 #include "repo/file_read.h"
+#include "repo/file_set.h"
 #include "repo/fsck.h"
 #include "repo/object_read.h"
 #include "repo/objects.h"
@@ -32,6 +33,7 @@
 #include "repo/sign.h"
 #include "repo/summary.h"
 #include "repo/transaction.h"
+#include "repo/transaction_write.h"
 #include "repo/tree_read.h"
 #include "repo/verify.h"
 #include "repo/walk.h"
@@ -121,9 +123,16 @@ static Napi::Object Init(Napi::Env env, Napi::Object exports) {
   add("checksumFile", ostree::ChecksumFile);
 
   // commits: writing, transactions
+  add("fileSetNew", ostree::FileSetNew);
+  add("fileSetAppend", ostree::FileSetAppend);
+  add("fileSetAdd", ostree::FileSetAdd);
+  add("fileSetClose", ostree::FileSetClose);
   add("commitCreate", ostree::CommitCreate);
   add("transactionBegin", ostree::TransactionBegin);
   add("transactionWriteCommit", ostree::TransactionWriteCommit);
+  add("transactionWriteFiles", ostree::TransactionWriteFiles);
+  add("transactionWriteTree", ostree::TransactionWriteTree);
+  add("transactionImport", ostree::TransactionImport);
   add("transactionSetRef", ostree::TransactionSetRef);
   add("transactionCommit", ostree::TransactionCommit);
   add("transactionAbort", ostree::TransactionAbort);

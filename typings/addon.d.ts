@@ -15,6 +15,7 @@ export type LockHandle = Handle<'lock'>;
 export type FileHandle = Handle<'file'>;
 export type StagedDelta = Handle<'staged delta'>;
 export type DeltaHandle = Handle<'delta'>;
+export type FileSetHandle = Handle<'file set'>;
 /** A list that comes in batches; nothing is read before the first. */
 export type Cursor<T> = Handle<'cursor'> & { readonly items?: T };
 
@@ -163,6 +164,14 @@ export interface Addon {
   checksumFile(path: string, xattrs: boolean, isMetadata: boolean, call: Call): Promise<string>;
 
   // commits: writing, transactions
+  /** Files from JavaScript, which a commit or a transaction can be given once. */
+  fileSetNew(repo: RepoHandle): FileSetHandle;
+  /** pwrite: a part of the content of the next file */
+  fileSetAppend(files: FileSetHandle, data: Uint8Array, call: Call): Promise<void>;
+  /** pwrite: entries, the first of which has what was appended before its own content */
+  fileSetAdd(files: FileSetHandle, entries: SetEntrySpec[], call: Call): Promise<void>;
+  /** Gives up the content; synchronous. */
+  fileSetClose(files: FileSetHandle): void;
   /** ostree_repo_prepare_transaction, ostree_repo_write_commit, ostree_repo_transaction_set_ref, ostree_repo_commit_transaction */
   commitCreate(
     repo: RepoHandle,
@@ -181,6 +190,27 @@ export interface Addon {
     detached: unknown,
     call: Call,
   ): Promise<CommitResult>;
+  /** ostree_repo_write_content, ostree_repo_write_metadata: of each entry one object */
+  transactionWriteFiles(
+    transaction: TransactionHandle,
+    files: FileSetHandle,
+    call: Call,
+  ): Promise<WrittenObjects>;
+  /** ostree_repo_write_metadata */
+  transactionWriteTree(
+    transaction: TransactionHandle,
+    files: { name: string; checksum: string }[],
+    directories: { name: string; contents: string; metadata: string }[],
+    call: Call,
+  ): Promise<WrittenObjects>;
+  /** ostree_repo_import_object_from_with_trust: how many were not there yet */
+  transactionImport(
+    transaction: TransactionHandle,
+    source: RepoHandle,
+    names: ObjectName[],
+    trusted: boolean,
+    call: Call,
+  ): Promise<number>;
   /** ostree_repo_transaction_set_refspec, ostree_repo_transaction_set_collection_ref */
   transactionSetRef(transaction: TransactionHandle, target: RefTarget, call: Call): Promise<void>;
   /** ostree_repo_commit_transaction */
@@ -922,7 +952,26 @@ export interface ConfigDiff {
 }
 
 // commits: writing, transactions
+/** A file, symlink or directory that JavaScript has made. */
+export interface SetEntrySpec {
+  path: string;
+  type: 'file' | 'symlink' | 'directory';
+  /** Permissions only. */
+  mode: number;
+  uid: number;
+  gid: number;
+  xattrs: Record<string, Uint8Array>;
+  target?: string;
+  content?: Uint8Array;
+}
+export interface WrittenObjects {
+  checksums: string[];
+  stats: CommitStats;
+}
 export interface CommitSourceSpec {
+  contents?: string | undefined;
+  metadata?: string | undefined;
+  files?: FileSetHandle | undefined;
   dir?: string | undefined;
   ref?: string | undefined;
   subpath?: string | undefined;

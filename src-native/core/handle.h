@@ -39,10 +39,13 @@ std::shared_ptr<T> FromHandle(Napi::Value value, const char* name) {
 
 namespace detail {
 
-// A handle as part of a result.
+// A handle as part of an argument or a result.
 template <class T>
 requires requires { T::kTag; }
 struct Convert<std::shared_ptr<T>> {
+  static std::shared_ptr<T> From(Napi::Value value, const std::string& name) {
+    return FromHandle<T>(value, name.c_str());
+  }
   static Napi::Value To(Napi::Env env, std::shared_ptr<T>& value) { return NewHandle(env, value); }
 };
 

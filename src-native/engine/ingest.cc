@@ -32,7 +32,10 @@ Ingest::Ingest(OstreeRepo* repo, const Rules& rules, ObjectWriter& writer, StatC
 
 void Ingest::Settle(const std::string& name, TreeFile& file) {
   ThrowIfCancelled(cancellable_);
-  file.checksum = file.disk ? FromDisk(name, file) : FromObject(name, file);
+  if (file.entry)
+    file.checksum = FromSet(file);
+  else
+    file.checksum = file.disk ? FromDisk(name, file) : FromObject(name, file);
   file.is_settled = true;
 }
 
@@ -89,6 +92,15 @@ Checksum Ingest::ReadLinkFile(int dir, const std::string& name, const TreeFile& 
       writer_.WriteLink(ContentHeader(rules_.Apply(OwnerOf(status), file.change), target, xattrs));
   if (!file.change) cache_.Remember(*file.disk, name, status, checksum);
   return checksum;
+}
+
+Checksum Ingest::FromSet(const TreeFile& file) {
+  const auto& entry = *file.entry;
+  auto xattrs = rules_.keeps_xattrs() ? entry.xattrs : Xattrs();
+  auto header = ContentHeader(rules_.Apply(entry.owner, file.change), entry.target, xattrs);
+  if (file.is_link) return writer_.WriteLink(header);
+  SetContent content(*file.files, entry);
+  return writer_.WriteFile(header, content, buffer_);
 }
 
 // A file of a commit, under rules that may change it. Mostly they do not, and

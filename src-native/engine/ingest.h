@@ -22,6 +22,7 @@ class Ingest {
   Checksum FromDisk(const std::string& name, const TreeFile& file);
   Checksum ReadFile(int dir, const std::string& name, const TreeFile& file);
   Checksum ReadLinkFile(int dir, const std::string& name, const TreeFile& file);
+  Checksum FromSet(const TreeFile& file);
   Checksum FromObject(const std::string& name, const TreeFile& file);
 
   OstreeRepo* const repo_;

@@ -4,6 +4,7 @@
 
 #include <cstdint>
 #include <functional>
+#include <memory>
 #include <optional>
 #include <string>
 #include <unordered_map>
@@ -25,8 +26,19 @@ struct CommitSource {
   std::string subpath;
 };
 
+// A directory that is in the repository already, by its dirtree and its dirmeta.
+struct ObjectSource {
+  Checksum contents, metadata;
+};
+
+// Files from JavaScript.
+class FileSet;
+struct FilesSource {
+  std::shared_ptr<FileSet> files;  // sealed
+};
+
 struct TreeSource {
-  std::variant<DirSource, CommitSource> from;
+  std::variant<DirSource, CommitSource, ObjectSource, FilesSource> from;
   std::string prefix;  // where in the new tree it goes; empty: its root
 };
 

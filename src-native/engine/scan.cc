@@ -20,6 +20,8 @@ void Scanner::Add(const TreeSource& source) {
   if (!target) return;
   if (auto* directory = std::get_if<DirSource>(&source.from)) AddDirectory(*directory, *target);
   if (auto* commit = std::get_if<CommitSource>(&source.from)) AddCommit(*commit, *target);
+  if (auto* tree = std::get_if<ObjectSource>(&source.from)) AddTree(tree->contents, tree->metadata, *target);
+  if (auto* files = std::get_if<FilesSource>(&source.from)) AddFiles(*files, source.prefix, *target);
 }
 
 // Parents that no source has given yet belong to root, as those that libostree
@@ -84,12 +86,45 @@ void Scanner::ScanEntry(const DiskDir& disk, int fd, TreeDir& dir, const DiskEnt
   }
 }
 
+void Scanner::AddFiles(const FilesSource& source, const std::string& prefix, TreeDir& target) {
+  if (!target.has_metadata) SetMetadata(target, kParentOwner, {});
+  for (const auto& entry : source.files->entries()) {
+    ThrowIfCancelled(cancellable_);
+    AddEntry(*source.files, entry, prefix);
+  }
+}
+
+void Scanner::AddEntry(const FileSet& files, const SetEntry& entry, const std::string& prefix) {
+  auto path = prefix + "/" + entry.path;
+  auto names = SplitPath(entry.path);
+  auto xattrs = rules_.keeps_xattrs() ? entry.xattrs : Xattrs();
+  if (S_ISDIR(entry.owner.mode)) {
+    if (auto* dir = EnsurePrefix(path)) SetMetadata(*dir, entry.owner, xattrs);
+    return;
+  }
+  if (names.empty()) throw PathFailure("INVALID_ARGUMENT", "Not a path of a file", entry.path);
+  std::string name(names.back());
+  auto* parent = EnsurePrefix(path.substr(0, path.rfind(name)));
+  if (!parent || Skips(*parent, &name)) return;
+  if (name == "." || name == "..") throw PathFailure("INVALID_ARGUMENT", "Not a path in a tree", entry.path);
+  if (!parent->has_metadata) SetMetadata(*parent, kParentOwner, {});
+  bool is_link = S_ISLNK(entry.owner.mode);
+  auto* change = Change(*parent, &name);
+  if (is_link && change) Rules::CheckLink(*change, parent->Path(name));
+  tree_.ReplaceFile(*parent, name,
+                    {.files = &files, .entry = &entry, .is_link = is_link, .change = change, .checksum = {}});
+  tally_.Found(1);
+}
+
 void Scanner::AddCommit(const CommitSource& source, TreeDir& target) {
   auto root = LoadCommitRoot(repo_, source.commit, source.subpath);
-  if (!rules_.changes_dirs() && !rules_.has_paths())
-    return tree_.Overlay(target, root.contents, root.metadata);
+  AddTree(root.contents, root.metadata, target);
+}
 
-  object_todo_.push_back({root.contents, root.metadata, &target});
+void Scanner::AddTree(const Checksum& contents, const Checksum& metadata, TreeDir& target) {
+  if (!rules_.changes_dirs() && !rules_.has_paths()) return tree_.Overlay(target, contents, metadata);
+
+  object_todo_.push_back({contents, metadata, &target});
   while (!object_todo_.empty()) {
     ThrowIfCancelled(cancellable_);
     auto task = object_todo_.back();

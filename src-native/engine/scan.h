@@ -21,6 +21,9 @@ class Scanner {
  private:
   TreeDir* EnsurePrefix(const std::string& prefix);
   void AddDirectory(const DirSource& source, TreeDir& target);
+  void AddFiles(const FilesSource& source, const std::string& prefix, TreeDir& target);
+  void AddEntry(const FileSet& files, const SetEntry& entry, const std::string& prefix);
+  void AddTree(const Checksum& contents, const Checksum& metadata, TreeDir& target);
   void AddCommit(const CommitSource& source, TreeDir& target);
   void ScanDirectory(DiskDir& disk, TreeDir& dir);
   void ScanEntry(const DiskDir& disk, int fd, TreeDir& dir, const DiskEntry& entry);

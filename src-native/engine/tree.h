@@ -10,15 +10,18 @@
 #include <vector>
 
 #include "engine/disk.h"
+#include "engine/file_set.h"
 #include "engine/metadata.h"
 #include "engine/plan.h"
 
 namespace ostree {
 
 struct TreeFile {
-  // Where its content comes from; null: from the object `checksum`.
+  // Where its content comes from: a disk, or an entry of a set; null: from the object `checksum`.
   const DiskDir* disk = nullptr;
-  bool is_link = false;     // on disk
+  const FileSet* files = nullptr;
+  const SetEntry* entry = nullptr;
+  bool is_link = false;     // on disk, or in the set
   bool is_settled = false;  // `checksum` is what goes into the tree
   const ModeChange* change = nullptr;
   Checksum checksum;

@@ -31,6 +31,17 @@ Checksum Resolve(OstreeRepo* handle, const std::string& rev) {
 
 TreeSource SourceOf(OstreeRepo* handle, const CommitSourceSpec& spec) {
   if (spec.dir) return {DirSource{*spec.dir}, spec.prefix};
+  if (spec.files) {
+    auto files = (*spec.files)->Get();
+    files->Seal();
+    return {FilesSource{files}, spec.prefix};
+  }
+  if (spec.contents) {
+    ObjectSource source{Checksum::FromHex(*spec.contents), Checksum::FromHex(spec.metadata.value_or(""))};
+    LoadDirTree(handle, source.contents);  // they are here
+    LoadDirMeta(handle, source.metadata);
+    return {source, spec.prefix};
+  }
   return {CommitSource{Resolve(handle, spec.ref.value_or("")), spec.subpath.value_or("")}, spec.prefix};
 }
 

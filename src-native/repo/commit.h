@@ -8,19 +8,24 @@
 
 #include "core/async.h"
 #include "engine/plan.h"
+#include "file_set.h"
 #include "ref_update.h"
 
 namespace ostree {
 
-// Where a part of the tree comes from: a directory, or a commit.
+// Where a part of the tree comes from: a directory, a commit, two objects, or files.
 struct CommitSourceSpec {
-  std::optional<std::string> dir, ref, subpath;
+  std::optional<std::string> dir, ref, subpath, contents, metadata;
+  std::optional<std::shared_ptr<FileSetHandle>> files;
   std::string prefix;
 
   void Fields(auto&& field) {
     field("dir", dir);
     field("ref", ref);
     field("subpath", subpath);
+    field("contents", contents);
+    field("metadata", metadata);
+    field("files", files);
     field("prefix", prefix);
   }
 };

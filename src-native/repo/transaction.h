@@ -1,9 +1,33 @@
 // Transactions that last over several calls: repo.begin().
 #pragma once
 
-#include "core/napi.h"
+#include "commit.h"
+#include "open_transaction.h"
 
 namespace ostree {
+
+// A transaction that JS holds. All work on it runs on its strand, one operation
+// at a time, so nothing of it needs a lock. Dropped unfinished, it aborts.
+struct Transaction {
+  static constexpr napi_type_tag kTag = {0x71c9e05b8d2f4a36, 0xa58d0f3c94e7b162};
+  static constexpr const char* kName = "transaction";
+  static constexpr bool kDropOnJsThread = false;
+
+  Transaction(const Repo& repo, std::optional<bool> fsync, Job& job)
+      : ticket(job.ticket()), open(repo, fsync, job.cancellable()) {}
+
+  // What each operation begins with: JS refuses calls after the end, but is not trusted to.
+  OstreeRepo* handle() const {
+    if (open.is_open()) return open.handle();
+    throw Failure("CLOSED", "The transaction has ended");
+  }
+
+  std::shared_ptr<void> ticket;  // our place at the gate
+  OpenTransaction open;
+  std::vector<RefUpdate> refs;
+  CommitStats stats;
+  const std::shared_ptr<Strand> strand = std::make_shared<Strand>();
+};
 
 Napi::Value TransactionBegin(const Napi::CallbackInfo& info);
 Napi::Value TransactionWriteCommit(const Napi::CallbackInfo& info);

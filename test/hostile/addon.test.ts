@@ -11,7 +11,7 @@ const CALLS = 3_000;
 // Calls every function of the addon with arguments drawn from values that are
 // wrong, almost right, or the handles of something else.
 const FUZZ = `
-  const { native, repoPath, sysrootPath, seed, calls } = JSON.parse(process.env.FUZZ);
+  const { native, repoPath, otherPath, sysrootPath, seed, calls } = JSON.parse(process.env.FUZZ);
   const addon = (await import(native)).native();
 
   // mulberry32
@@ -31,6 +31,14 @@ const FUZZ = `
   const main = await addon.refResolve(open.handle, 'main', false, addon.callNew());
   const cursor = addon.treeWalk(open.handle, 'main', '/');
   const { file } = await addon.fileOpen(open.handle, 'main', 'dir/b', addon.callNew());
+  // On a repository of its own: what needs the other one for itself would wait for it.
+  const other = await addon.repoOpen({ path: otherPath }, addon.callNew());
+  const [{ transaction }, { transaction: toEnd }] = [
+    await addon.transactionBegin(other.handle, false, addon.callNew()),
+    await addon.transactionBegin(other.handle, false, addon.callNew()),
+  ];
+  const files = addon.fileSetNew(other.handle);
+  const names = ['commit', 'commitmeta', 'tombstone-commit', 'payload-link', 'x'].map((type) => ({ type, checksum: main }));
   const values = [
     undefined, null, true, false, 0, -1, 1.5, NaN, Infinity, 2 ** 53, -(2 ** 31), 10n, Symbol('x'),
     '', 'x', 'main', 'main^', 'missing^', 'zz', '../../../x', 'a\\0b', 'x'.repeat(5000), '\\ud800', main, 'f'.repeat(64), repoPath,
@@ -38,7 +46,8 @@ const FUZZ = `
     { get path() { throw new Error('getter'); } }, new Proxy({}, { get() { throw new Error('trap'); } }), Object.create(null),
     () => {}, () => { throw new Error('callback'); }, class {}, new Uint8Array(3), new Uint8Array(0), new Float64Array(2), Buffer.from('x'),
     new ArrayBuffer(4), new Date(), new Date(NaN), new Map(), new Error('x'), Promise.resolve(), open.handle, open, globalThis.process.versions,
-    cursor, file, '/', 'dir/b', sysroot.handle, deployment.id, deployment, { rev: main, stateroot: 'tiny' }, { append: ['a'] }, { delete: ['b'] }, ['quiet', 'a=b'],
+    cursor, file, transaction, files, other.handle, names, ...names, { from: { rev: 'main' }, to: { dir: repoPath } }, [{ path: 'a', type: 'file' }], { tree: [{ files }] }, { tree: [{ contents: main, metadata: main }] },
+    '/', 'dir/b', sysroot.handle, deployment.id, deployment, { rev: main, stateroot: 'tiny' }, { append: ['a'] }, { delete: ['b'] }, ['quiet', 'a=b'],
   ];
   const call = () => (random() < 0.8 ? addon.callNew(random() < 0.3 ? () => {} : undefined) : pick(values));
   const argument = () => {
@@ -48,12 +57,12 @@ const FUZZ = `
     return call();
   };
 
-  const names = Object.keys(addon);
+  const functions = Object.keys(addon);
   let threw = 0, rejected = 0, settled = 0;
   for (let i = 0; i < calls; i++) {
-    const name = names[i % names.length];
+    const name = functions[i % functions.length];
     const args = Array.from({ length: Math.floor(random() * 7) }, argument);
-    const handle = name === 'sysrootClose' ? toClose.handle : name.startsWith('sysroot') ? sysroot.handle : name.startsWith('cursor') ? cursor : /^file(Fill|Seek|Close)/.test(name) ? file : open.handle;
+    const handle = name === 'sysrootClose' ? toClose.handle : name.startsWith('sysroot') ? sysroot.handle : name.startsWith('cursor') ? cursor : /^transaction(Commit|Abort)/.test(name) ? toEnd : /^transaction[^B]/.test(name) ? transaction : /^fileSet[^N]/.test(name) ? files : /^file(Fill|Seek|Close)/.test(name) ? file : open.handle;
     if (random() < 0.6) args.unshift(handle);
     if (random() < 0.8) args.push(call());
     let result;
@@ -70,7 +79,7 @@ const FUZZ = `
       clearTimeout(impatience);
     }
   }
-  console.log(JSON.stringify({ functions: names.length, threw, rejected, settled }));
+  console.log(JSON.stringify({ functions: functions.length, threw, rejected, settled }));
 `;
 
 const IN_A_WORKER = `
@@ -86,6 +95,7 @@ describe('the addon, called with anything', () => {
   ])('%s, never ends the process (seed %i)', async (where, seed) => {
     const cli = await cliRepo('bare-user');
     await cli.commit('main', { a: '1', 'dir/b': '2' });
+    const other = await cliRepo('archive');
     const sysroot = await (await tinyOs()).sysroot();
     await sysroot.pull();
     await sysroot.admin('deploy', '--os=tiny', REFSPEC);
@@ -94,7 +104,14 @@ describe('the addon, called with anything', () => {
       cwd: await temporaryDirectory(), // where a path among the arguments would end up
       env: {
         SOURCE: FUZZ,
-        FUZZ: JSON.stringify({ native, repoPath: cli.path, sysrootPath: sysroot.path, seed, calls: CALLS }),
+        FUZZ: JSON.stringify({
+          native,
+          repoPath: cli.path,
+          otherPath: other.path,
+          sysrootPath: sysroot.path,
+          seed,
+          calls: CALLS,
+        }),
       },
     });
     expect(ended, ended.stderr).toMatchObject({ exitCode: 0, signal: undefined });

@@ -229,7 +229,6 @@ describe('commit', () => {
 
   it.each([
     ['tree.tar', { tree: { tar: 'x.tar' } }],
-    ['tree[1].files', { tree: ['/missing', { files: [] }] }],
     ['generateSizes', { generateSizes: true }],
     ['composefs', { composefs: true }],
     ['selinux', { selinux: '/' }],
