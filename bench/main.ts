@@ -65,9 +65,10 @@ async function rootOf(repo: string): Promise<string> {
 }
 
 async function compare(home: string, tree: string, mode: string): Promise<Row[]> {
-  const rows: Record<'new' | 'again' | 'fsck', Row> = {
+  const rows: Record<'new' | 'again' | 'cached' | 'fsck', Row> = {
     new: { work: 'commit, new', mode, command: [], ours: [] },
     again: { work: 'commit again, unchanged', mode, command: [], ours: [] },
+    cached: { work: 'commit again, with a cache', mode, command: [], ours: [] },
     fsck: { work: 'fsck', mode, command: [], ours: [] },
   };
   for (let run = 0; run < runs; run++) {
@@ -77,6 +78,9 @@ async function compare(home: string, tree: string, mode: string): Promise<Row[]>
     rows.new.ours.push(await ours('commit', mine, tree));
     rows.again.command.push(await commitCommand(theirs, tree));
     rows.again.ours.push(await ours('commit', mine, tree));
+    await ours('commit-cached', mine, tree);
+    rows.cached.command = rows.again.command;
+    rows.cached.ours.push(await ours('commit-cached', mine, tree));
     rows.fsck.command.push(await command('ostree', `--repo=${theirs}`, 'fsck', '--quiet'));
     rows.fsck.ours.push(await ours('fsck', mine));
     if ((await rootOf(theirs)) !== (await rootOf(mine))) throw new Error(`${mode}: the two trees differ`);

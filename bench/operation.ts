@@ -1,7 +1,7 @@
 // One operation in a process of its own, so that its memory and its event loop
 // are its alone. Prints one JSON document.
 //
-//   operation.js commit|fsck REPO [TREE]
+//   operation.js commit|commit-cached|fsck REPO [TREE]
 import { lookup } from 'node:dns/promises';
 import { readFile } from 'node:fs/promises';
 import { type IntervalHistogram, monitorEventLoopDelay } from 'node:perf_hooks';
@@ -42,7 +42,7 @@ async function peakMemory(): Promise<number> {
 
 async function main(): Promise<void> {
   const [name, path, tree] = process.argv.slice(2);
-  if (!name || !path) throw new Error('usage: operation.js commit|fsck REPO [TREE]');
+  if (!name || !path) throw new Error('usage: operation.js commit|commit-cached|fsck REPO [TREE]');
   await using repo = await Repo.open(path, { fsync: false });
   await repo.resolveRev('none').catch(() => undefined); // loads the addon
 
@@ -61,11 +61,12 @@ async function main(): Promise<void> {
   const cpu = process.cpuUsage();
   const started = performance.now();
   let result: Record<string, unknown>;
-  if (name === 'commit' && tree) {
+  if ((name === 'commit' || name === 'commit-cached') && tree) {
     const { checksum, rootContents, rootMetadata, stats } = await repo.commit({
       branch: 'bench',
       tree,
       timestamp: new Date(0),
+      cache: name === 'commit-cached',
     });
     result = { checksum, rootContents, rootMetadata, stats };
   } else if (name === 'fsck') {
