@@ -57,6 +57,18 @@ function seconds(date: Date): Date {
   return new Date(Math.floor(date.getTime() / 1000) * 1000);
 }
 
+/** Ends with an error where there is less: the next answer on the connection would be taken for the rest of this one. */
+function exactly(size: number) {
+  return async function* (chunks: AsyncIterable<Buffer>): AsyncGenerator<Buffer, void, undefined> {
+    let left = size;
+    for await (const chunk of chunks) {
+      left -= chunk.length;
+      yield chunk;
+    }
+    if (left > 0) throw new Error('The file became shorter');
+  };
+}
+
 class Handler {
   readonly #repo: RepoInner;
   readonly #publicConfig: () => Promise<string>;
@@ -198,7 +210,8 @@ class Handler {
       // The client's place is taken until it has read the answer.
       return void (await finished(res).catch(() => {}));
     }
-    await pipeline(source.createReadStream({ start, end, highWaterMark: CHUNK }), res);
+    const stream = source.createReadStream({ start, end, highWaterMark: CHUNK });
+    await pipeline(stream, exactly(end - start + 1), res);
   }
 }
 

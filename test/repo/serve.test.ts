@@ -1,5 +1,15 @@
 import { once } from 'node:events';
-import { mkdir, readFile, readdir, readlink, symlink, writeFile } from 'node:fs/promises';
+import {
+  chmod,
+  mkdir,
+  readFile,
+  readdir,
+  readlink,
+  stat,
+  symlink,
+  truncate,
+  writeFile,
+} from 'node:fs/promises';
 import {
   createServer,
   request as httpRequest,
@@ -8,6 +18,7 @@ import {
 } from 'node:http';
 import { connect } from 'node:net';
 import { join } from 'node:path';
+import { finished } from 'node:stream/promises';
 import { randomBytes } from 'node:crypto';
 
 import { createRepoHandler, OstreeError, Repo, type RepoHandlerOptions } from 'ostree';
@@ -287,6 +298,28 @@ describe('createRepoHandler', () => {
     }
     await expect.poll(held, { timeout: 5_000 }).toBe(0);
     await expect.poll(async () => (await get(port, path)).status, { timeout: 5_000 }).toBe(200);
+  });
+
+  it('cuts off an answer whose file becomes shorter, before the next one', async () => {
+    const { cli, port } = await served();
+    await cli.commit('os/large', { larger: randomBytes(16_000_000) });
+    const objects = join(cli.path, 'objects');
+    const files = (await readdir(objects, { recursive: true })).filter((file) => file.endsWith('.filez'));
+    const sizes = await Promise.all(files.map(async (file) => (await stat(join(objects, file))).size));
+    const large = files[sizes.indexOf(Math.max(...sizes))] ?? '';
+    const socket = connect(port, '127.0.0.1');
+    const ask = (path: string) => socket.write(`GET ${path} HTTP/1.1\r\nHost: x\r\n\r\n`);
+    ask(`/objects/${large}`);
+    ask('/config');
+    await once(socket, 'readable');
+    await chmod(join(objects, large), 0o644);
+    await truncate(join(objects, large), 100_000);
+    const chunks: Buffer[] = [];
+    socket.on('data', (chunk: Buffer) => chunks.push(chunk));
+    await finished(socket).catch(() => undefined); // it may as well be reset
+    const answers = Buffer.concat(chunks).toString('latin1');
+    expect(answers.length).toBeGreaterThan(100_000);
+    expect(answers).not.toContain('repo_version');
   });
 
   it('ends with the Repo', async () => {
