@@ -109,6 +109,8 @@ function isIterable(value: unknown): value is Iterable<unknown> {
 export function checkContent(value: unknown, name: string): asserts value is FileContent {
   if (typeof value !== 'string' && !(value instanceof Uint8Array) && !isAsyncIterable(value))
     throw typeError(name, 'a string, a Uint8Array or a Readable', value);
+  if (isStream(value) && 'readableEnded' in value && value.readableEnded)
+    throw valueError(name, 'must not be a stream that was read to its end before');
 }
 
 export function checkEntries(
@@ -159,6 +161,22 @@ async function endIterator(iterator: AsyncIterator<unknown>, signal: AbortSignal
   if (!signal.aborted) await untilAborted(signal, ended).catch(() => {});
 }
 
+function iteratorOf(source: AsyncIterable<unknown>): AsyncIterator<unknown> {
+  if (!(source instanceof ReadableStream)) return source[Symbol.asyncIterator]();
+  // Its own iterator cancels only after what it waits for.
+  const reader = (source as ReadableStream<unknown>).getReader();
+  return {
+    next: async () => {
+      const { done, value } = await reader.read();
+      return done ? { done, value: undefined } : { done, value };
+    },
+    return: async () => {
+      await reader.cancel();
+      return { done: true, value: undefined };
+    },
+  };
+}
+
 /** Takes what an async iterable yields, one after the other, until the signal is aborted. */
 async function pull(
   source: AsyncIterable<unknown>,
@@ -166,7 +184,7 @@ async function pull(
   take: (value: unknown) => Promise<void>,
 ): Promise<void> {
   signal.throwIfAborted();
-  const iterator = source[Symbol.asyncIterator]();
+  const iterator = iteratorOf(source);
   // A stream that waits for data does not hear of return() before there is some.
   const forget = onAbort(signal, () => release(source));
   try {

@@ -165,6 +165,39 @@ describe('writeFile', () => {
     await txn.writeFile('still open');
   });
 
+  it('rejects a stream that ends before its end, or was read before', async () => {
+    const cli = await cliRepo();
+    await using repo = await Repo.open(cli.path);
+    await using txn = await repo.begin();
+    const early = new Readable({ read() {} });
+    early.push('some');
+    const writing = txn.writeFile(early);
+    setImmediate(() => early.destroy());
+    const premature = { code: 'ERR_STREAM_PREMATURE_CLOSE' };
+    await expect(writing).rejects.toMatchObject(premature);
+    await expect(txn.writeFile(Readable.from(['x']).destroy())).rejects.toMatchObject(premature);
+    const ended = Readable.from(['x']);
+    await ended.toArray();
+    await expect(txn.writeFile(ended)).rejects.toMatchObject({ code: 'ERR_INVALID_ARG_VALUE' });
+    expect(txn.stats.contentObjects).toBe(0);
+  });
+
+  it('reads a web stream, and cancels it when aborted', async () => {
+    const cli = await cliRepo();
+    await using repo = await Repo.open(cli.path);
+    await using txn = await repo.begin();
+    const text = new Blob(['some ', 'text']).stream();
+    expect(await txn.writeFile(text)).toBe(await txn.writeFile('some text'));
+    const controller = new AbortController();
+    let cancelled = 0;
+    const never = new ReadableStream<string>({ cancel: () => void cancelled++ });
+    const writing = txn.writeFile(never, { signal: controller.signal });
+    setImmediate(() => controller.abort(new Error('enough')));
+    await expect(writing).rejects.toThrow('enough');
+    expect(cancelled).toBe(1);
+    await expect(txn.writeFile(never)).rejects.toThrow(TypeError); // it is locked
+  });
+
   it('is aborted while it waits for a stream, which is destroyed', async () => {
     const cli = await cliRepo();
     await using repo = await Repo.open(cli.path);
