@@ -1,6 +1,6 @@
 // Writing commits: the options, checked and put as the addon wants them, and repo.commit().
 import { resolve } from 'node:path';
-import type { Readable } from 'node:stream';
+import { Readable } from 'node:stream';
 
 import type { CommitProgress, CommitResult, CommitSourceSpec, CommitSpec } from '../typings/addon.js';
 import { type ProgressOptions, run, stepsUnder } from './call.js';
@@ -20,6 +20,7 @@ import {
 } from './check.js';
 import { withFiles } from './commit-files.js';
 import { OstreeError } from './errors.js';
+import { fedWith, whileFeeding } from './feed.js';
 import { checkEntries, type FileContent, type FileMetadata } from './file-set.js';
 import { whileHolding } from './holding.js';
 import { native } from './native.js';
@@ -42,8 +43,9 @@ export type FileEntry = FileMetadata & {
   );
 
 /**
- * Where a tree, or a part of it, comes from: a directory of this machine (a string is the same as `{ dir }`), or a
- * commit of the repository, or a directory in it.
+ * Where a tree, or a part of it, comes from: a directory of this machine (a string is the same as `{ dir }`), a
+ * commit of the repository or a directory in it, or a tar archive. An archive's absolute paths begin at the root of the
+ * tree; one with `..` in a path, with devices, or with hard links to what is not in the tree is refused.
  *
  * `prefix` is where in the new tree it goes. Parents that no source has are made with mode 0755, owned by root or
  * by `owner`.
@@ -51,8 +53,6 @@ export type FileEntry = FileMetadata & {
  * Files that exist only in memory come from an iterable, which is asked for the next one only when the last was taken;
  * their content may be a stream. It lies on the disk of the repository until the commit is made. `contents` and
  * `metadata` are a directory that the repository has already, by its dirtree and its dirmeta object.
- *
- * Tar archives are not supported yet: NOT_SUPPORTED.
  */
 export type TreeSource =
   | string
@@ -60,7 +60,14 @@ export type TreeSource =
       | { dir: string }
       | { ref: Rev; subpath?: string | undefined }
       | { contents: Checksum; metadata: Checksum }
-      | { tar: string | Readable | Uint8Array; autocreateParents?: boolean | undefined }
+      | {
+          /** The path of an archive, or the archive itself; gzip, xz, zstd and the like are undone. */
+          tar: string | Readable | Uint8Array;
+          /** Make directories that the archive does not have, as `ostree commit --tar-autocreate-parents`. */
+          autocreateParents?: boolean | undefined;
+          /** It is a layer of a container image: its `.wh.` files take away what the sources before it gave. */
+          whiteouts?: boolean | undefined;
+        }
       | { files: Iterable<FileEntry> | AsyncIterable<FileEntry> }
     ) & { prefix?: string | undefined });
 
@@ -202,9 +209,25 @@ function source(value: unknown, name: string): CommitSourceSpec {
     case 'files':
       checkEntries(files, `${name}.files`);
       return { prefix };
+    case 'tar':
+      return tarSource(value as Record<string, unknown>, name, prefix);
     default:
       throw notSupported(`${name}.${kinds[0]}`);
   }
+}
+
+function tarSource(
+  { tar, autocreateParents, whiteouts }: Record<string, unknown>,
+  name: string,
+  prefix: string | undefined,
+): CommitSourceSpec {
+  if (autocreateParents !== undefined) checkBoolean(autocreateParents, `${name}.autocreateParents`);
+  if (whiteouts !== undefined) checkBoolean(whiteouts, `${name}.whiteouts`);
+  const common = { prefix, autocreateParents, whiteouts };
+  if (tar instanceof Uint8Array || tar instanceof Readable) return fedWith(common, tar, `${name}.tar`);
+  if (typeof tar !== 'string') throw typeError(`${name}.tar`, 'a path, a Readable or a Uint8Array', tar);
+  checkName(tar, `${name}.tar`);
+  return { ...common, tar: resolve(tar) };
 }
 
 function sources(tree: unknown): CommitSourceSpec[] {
@@ -348,6 +371,15 @@ export function commitSigners({ sign = [] }: Pick<CommitOptions, 'sign'>): Signe
 export async function commit(repo: RepoInner, options: CommitOptions): Promise<CommitResult> {
   const spec = commitSpec(options);
   const signers = commitSigners(options);
+  return await whileFeeding(spec, options, (how) => written(repo, spec, how, signers));
+}
+
+async function written(
+  repo: RepoInner,
+  spec: CommitSpec,
+  options: CommitOptions,
+  signers: readonly Signer[],
+): Promise<CommitResult> {
   return await repo.lifetime.sequence(options, (signal) =>
     // Before its turn: files may be long in coming, and their source may commit, too.
     withFiles(repo, options, spec, signal, (filled) => {

@@ -133,6 +133,9 @@ export type {
   VerifyResult,
 } from './verify.js';
 
+// tar
+export type { ExportTarOptions } from './tar.js';
+
 // serving
 export { createRepoHandler, type RepoHandler, type RepoHandlerOptions } from './serve.js';
 

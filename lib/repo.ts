@@ -23,6 +23,7 @@ import * as refs from './refs.js';
 import { type RemoveSignaturesOptions, type Signer, removeSignatures, sign } from './sign.js';
 import { Summary } from './summary.js';
 import { Remotes } from './remotes.js';
+import { exportTar, type ExportTarOptions } from './tar.js';
 import { begin, transaction, type Transaction, type TransactionOptions } from './transaction.js';
 import { createReadStream, type ReadStreamOptions } from './stream.js';
 import * as tree from './tree.js';
@@ -483,6 +484,17 @@ export class Repo implements AsyncDisposable {
    */
   checkout(rev: Rev, destination: string, options: CheckoutOptions = {}): Promise<CheckoutResult> {
     return checkout(this.#inner, rev, destination, options);
+  }
+
+  /**
+   * A commit as a tar archive, byte for byte what `ostree export` writes. It starts when it is first read from, and waits
+   * where its consumer does. Aborting the signal destroys it with the signal's reason, closing the Repo with `CLOSED`.
+   * Wraps `ostree_repo_export_tree_to_archive()`.
+   *
+   * @throws {OstreeError} as `'error'`: `NOT_FOUND`, `NOT_DIRECTORY`, `CORRUPT`; `NOT_SUPPORTED` without libarchive
+   */
+  exportTar(rev: Rev, options: ExportTarOptions = {}): Readable {
+    return exportTar(this.#inner, rev, options);
   }
 
   // fsck, prune

@@ -6,6 +6,7 @@ import { takesFiles, withFiles } from './commit-files.js';
 import type { Commit, ReadCommitOptions } from './commit-read.js';
 import { type CommitOptions, commitSigners, commitSpec, type MetadataInput, signNew } from './commit.js';
 import type { ObjectName } from './errors.js';
+import { whileFeeding } from './feed.js';
 import type { FileContent } from './file-set.js';
 import { whileHolding } from './holding.js';
 import { Lifetime } from './lifetime.js';
@@ -88,17 +89,19 @@ export class Transaction implements AsyncDisposable {
         );
     const taking = takesFiles(options);
     const { metadata, detachedMetadata } = options;
-    return await this.#queued({ options, taking }, async (_step, signal) => {
-      const result = await withFiles(innerOf(this.repo), options, spec, signal, (filled) =>
-        run({ ...options, signal }, (call) =>
-          native().transactionWriteCommit(this.#native, filled, metadata, detachedMetadata, call),
-        ),
-      );
-      this.#stats = sum(this.#stats, result.stats);
-      if (!result.changed) return result;
-      await signNew(innerOf(this.repo), result.checksum, signers, signal);
-      return result;
-    });
+    return await whileFeeding(spec, options, (how) =>
+      this.#queued({ options: how, taking }, async (_step, signal) => {
+        const result = await withFiles(innerOf(this.repo), options, spec, signal, (filled) =>
+          run({ ...options, signal }, (call) =>
+            native().transactionWriteCommit(this.#native, filled, metadata, detachedMetadata, call),
+          ),
+        );
+        this.#stats = sum(this.#stats, result.stats);
+        if (!result.changed) return result;
+        await signNew(innerOf(this.repo), result.checksum, signers, signal);
+        return result;
+      }),
+    );
   }
 
   /** As {@link Repo.sign}, for the transaction's own commits too: the signature is there with the commit. */

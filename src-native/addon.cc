@@ -1,5 +1,6 @@
 // The export list of the addon, nothing else.
 
+#include "core/byte_channel.h"
 #include "core/call.h"
 #include "core/export.h"
 #include "core/failure.h"
@@ -32,6 +33,7 @@
 #include "repo/repo_lock.h"
 #include "repo/sign.h"
 #include "repo/summary.h"
+#include "repo/tar_export.h"
 #include "repo/transaction.h"
 #include "repo/transaction_write.h"
 #include "repo/tree_read.h"
@@ -63,6 +65,8 @@ static Napi::Object Init(Napi::Env env, Napi::Object exports) {
   add("callNew", ostree::CallNew);
   add("callCancel", ostree::CallCancel);
   add("callGiveUp", ostree::CallGiveUp);
+  add("channelNew", ostree::ChannelNew);
+  add("channelFinish", ostree::ChannelFinish);
 
   // variants, version, validation
   add("variantClass", ostree::VariantClass);
@@ -174,6 +178,9 @@ static Napi::Object Init(Napi::Env env, Napi::Object exports) {
   add("summaryCommitMetadata", ostree::SummaryCommitMetadata);
   add("summaryRegenerate", ostree::SummaryRegenerate);
   add("summaryAddSignature", ostree::SummaryAddSignature);
+
+  // tar
+  add("tarExport", ostree::TarExport);
 
   // static deltas
   add("deltaGenerate", ostree::DeltaGenerate);

@@ -13,6 +13,7 @@ export type SysrootHandle = Handle<'sysroot'>;
 export type TransactionHandle = Handle<'transaction'>;
 export type LockHandle = Handle<'lock'>;
 export type FileHandle = Handle<'file'>;
+export type Channel = Handle<'channel'>;
 export type StagedDelta = Handle<'staged delta'>;
 export type DeltaHandle = Handle<'delta'>;
 export type FileSetHandle = Handle<'file set'>;
@@ -36,6 +37,10 @@ export interface Addon {
   callNew(onProgress?: (progress: never) => void): Call;
   callCancel(call: Call): void;
   callGiveUp(call: Call): void;
+  /** Bytes between JavaScript and an operation; the descriptor is JavaScript's end, which it must close. */
+  channelNew(): { channel: Channel; fd: number };
+  /** Before the descriptor is closed: what was written is all. */
+  channelFinish(channel: Channel): void;
 
   // variants, version, validation; synchronous, in memory
   /** Tells the addon how a value of type v becomes a Variant where Variants are kept. */
@@ -330,6 +335,10 @@ export interface Addon {
     signature: Uint8Array,
     call: Call,
   ): Promise<void>;
+
+  // tar
+  /** ostree_repo_export_tree_to_archive */
+  tarExport(repo: RepoHandle, rev: string, options: TarOptions, channel: Channel, call: Call): Promise<void>;
 
   // static deltas
   /** ostree_repo_static_delta_generate, into a directory that is not yet where deltas are */
@@ -976,6 +985,10 @@ export interface CommitSourceSpec {
   ref?: string | undefined;
   subpath?: string | undefined;
   prefix?: string | undefined;
+  tar?: string | undefined;
+  stream?: Channel | undefined;
+  autocreateParents?: boolean | undefined;
+  whiteouts?: boolean | undefined;
 }
 export interface CommitSpec {
   tree: CommitSourceSpec[];
@@ -1084,6 +1097,13 @@ export interface VerifyConfig {
 export interface MetadataCommit {
   checksum: string;
   parent: string | null;
+}
+
+// tar
+export interface TarOptions {
+  subpath: string;
+  prefix: string;
+  xattrs: boolean;
 }
 
 // static deltas

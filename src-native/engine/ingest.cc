@@ -5,6 +5,7 @@
 #include "core/failure.h"
 #include "engine/content.h"
 #include "engine/names.h"
+#include "engine/tar.h"
 
 namespace ostree {
 namespace {
@@ -32,11 +33,22 @@ Ingest::Ingest(OstreeRepo* repo, const Rules& rules, ObjectWriter& writer, StatC
 
 void Ingest::Settle(const std::string& name, TreeFile& file) {
   ThrowIfCancelled(cancellable_);
-  if (file.entry)
+  if (file.spooled)
+    file.checksum = FromSpool(file);
+  else if (file.entry)
     file.checksum = FromSet(file);
   else
-    file.checksum = file.disk ? FromDisk(name, file) : FromObject(name, file);
+    file.checksum =
+        file.disk ? FromDisk(file.disk_name ? *file.disk_name : name, file) : FromObject(name, file);
   file.is_settled = true;
+}
+
+// The rules are in its header already.
+Checksum Ingest::FromSpool(const TreeFile& file) {
+  const auto& spooled = *file.spooled;
+  if (file.is_link) return writer_.WriteLink(spooled.header);
+  SpooledContent content(spooled.spool, spooled.offset, spooled.size);
+  return writer_.WriteFile(spooled.header, content, buffer_);
 }
 
 Checksum Ingest::FromDisk(const std::string& name, const TreeFile& file) {

@@ -23,6 +23,7 @@ class Ingest {
   Checksum ReadFile(int dir, const std::string& name, const TreeFile& file);
   Checksum ReadLinkFile(int dir, const std::string& name, const TreeFile& file);
   Checksum FromSet(const TreeFile& file);
+  Checksum FromSpool(const TreeFile& file);
   Checksum FromObject(const std::string& name, const TreeFile& file);
 
   OstreeRepo* const repo_;

@@ -37,8 +37,15 @@ struct FilesSource {
   std::shared_ptr<FileSet> files;  // sealed
 };
 
+// A tar archive, read from front to back.
+struct TarSource {
+  std::function<size_t(char* buffer, size_t size)> read;  // 0 at the end
+  bool autocreate_parents = false;
+  bool whiteouts = false;  // `.wh.` files take away what was there before
+};
+
 struct TreeSource {
-  std::variant<DirSource, CommitSource, ObjectSource, FilesSource> from;
+  std::variant<DirSource, CommitSource, ObjectSource, FilesSource, TarSource> from;
   std::string prefix;  // where in the new tree it goes; empty: its root
 };
 

@@ -1,6 +1,7 @@
 #include "engine/scan.h"
 
 #include "core/failure.h"
+#include "engine/add_tar.h"
 #include "engine/glob.h"
 #include "engine/names.h"
 #include "engine/objects.h"
@@ -22,6 +23,14 @@ void Scanner::Add(const TreeSource& source) {
   if (auto* commit = std::get_if<CommitSource>(&source.from)) AddCommit(*commit, *target);
   if (auto* tree = std::get_if<ObjectSource>(&source.from)) AddTree(tree->contents, tree->metadata, *target);
   if (auto* files = std::get_if<FilesSource>(&source.from)) AddFiles(*files, source.prefix, *target);
+  if (auto* tar = std::get_if<TarSource>(&source.from)) AddTar(*tar, *target);
+}
+
+void Scanner::AddTar(const TarSource& source, TreeDir& target) {
+  auto spool = std::make_shared<Spool>(repo_);
+  auto entries = ReadTar(source.read, *spool, cancellable_);
+  bool bare_user_only = ostree_repo_get_mode(repo_) == OSTREE_REPO_MODE_BARE_USER_ONLY;
+  TarLayer(rules_, tree_, tally_, source, bare_user_only).AddTo(target, entries, spool);
 }
 
 // Parents that no source has given yet belong to root, as those that libostree

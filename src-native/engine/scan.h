@@ -25,6 +25,7 @@ class Scanner {
   void AddEntry(const FileSet& files, const SetEntry& entry, const std::string& prefix);
   void AddTree(const Checksum& contents, const Checksum& metadata, TreeDir& target);
   void AddCommit(const CommitSource& source, TreeDir& target);
+  void AddTar(const TarSource& source, TreeDir& target);
   void ScanDirectory(DiskDir& disk, TreeDir& dir);
   void ScanEntry(const DiskDir& disk, int fd, TreeDir& dir, const DiskEntry& entry);
   void ScanDirTree(const Checksum& contents, const Checksum& metadata, TreeDir& dir);

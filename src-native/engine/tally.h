@@ -18,6 +18,8 @@ class Tally {
     Report();
   }
   void Found(uint64_t files) { total_files_ += files; }
+  // What was found may have been taken away, or linked to, since.
+  void SettleTotal(uint64_t files) { total_files_ = files; }
   void ReadFile() {
     files_++;
     Report();

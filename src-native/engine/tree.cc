@@ -59,6 +59,50 @@ void Tree::ReplaceFile(TreeDir& parent, const std::string& name, TreeFile file) 
   parent.files[name] = file;
 }
 
+TreeDir* Tree::FindDir(TreeDir& parent, const std::string& name) {
+  Load(parent);
+  auto found = parent.dirs.find(name);
+  return found == parent.dirs.end() ? nullptr : found->second;
+}
+
+TreeFile* Tree::FindFile(TreeDir& parent, const std::string& name) {
+  Load(parent);
+  auto found = parent.files.find(name);
+  return found == parent.files.end() ? nullptr : &found->second;
+}
+
+void Tree::Clear(TreeDir& dir) {
+  dir.is_whole = false;
+  std::vector<TreeDir*> todo;
+  for (const auto& [name, child] : dir.dirs) todo.push_back(child);
+  dir.files.clear();
+  dir.dirs.clear();
+  while (!todo.empty()) {
+    auto* gone = todo.back();
+    todo.pop_back();
+    for (const auto& [name, child] : gone->dirs) todo.push_back(child);
+    gone->files.clear();
+    gone->dirs.clear();
+    gone->is_whole = false;
+    gone->is_removed = true;
+  }
+}
+
+void Tree::Remove(TreeDir& parent, const std::string& name) {
+  Load(parent);
+  parent.files.erase(name);
+  auto found = parent.dirs.find(name);
+  if (found == parent.dirs.end()) return;
+  Clear(*found->second);
+  found->second->is_removed = true;
+  parent.dirs.erase(found);
+}
+
+void Tree::MakeRoom(TreeDir& parent, const std::string& name, bool for_directory) {
+  if (for_directory ? FindFile(parent, name) != nullptr : FindDir(parent, name) != nullptr)
+    Remove(parent, name);
+}
+
 void Tree::SetMetadata(TreeDir& dir, const Checksum& checksum) {
   dir.metadata = checksum;
   dir.has_metadata = true;

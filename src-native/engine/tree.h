@@ -5,6 +5,7 @@
 
 #include <deque>
 #include <map>
+#include <memory>
 #include <string>
 #include <unordered_map>
 #include <vector>
@@ -16,12 +17,23 @@
 
 namespace ostree {
 
+class Spool;
+
+// A file or link of a tar archive: what its checksum covers before the data, and where those are.
+struct SpooledFile {
+  std::string header;
+  std::shared_ptr<Spool> spool;
+  uint64_t offset, size;
+};
+
 struct TreeFile {
-  // Where its content comes from: a disk, or an entry of a set; null: from the object `checksum`.
+  // Where its content comes from: a disk, an entry of a set, or an archive; none: from the object `checksum`.
   const DiskDir* disk = nullptr;
+  std::shared_ptr<const std::string> disk_name = nullptr;  // where it is not that in the tree
   const FileSet* files = nullptr;
   const SetEntry* entry = nullptr;
-  bool is_link = false;     // on disk, or in the set
+  std::shared_ptr<const SpooledFile> spooled = nullptr;
+  bool is_link = false;     // not of an object
   bool is_settled = false;  // `checksum` is what goes into the tree
   const ModeChange* change = nullptr;
   Checksum checksum;
@@ -42,6 +54,8 @@ struct TreeDir {
   Files files;
   std::map<std::string, TreeDir*> dirs;
 
+  bool is_removed = false;  // no longer part of the tree
+
   bool is_empty() const { return !is_whole && files.empty() && dirs.empty(); }
   std::string Path() const;  // "/" for the root
   std::string Path(const std::string& child) const;
@@ -59,6 +73,14 @@ class Tree {
   // reverse; that is a failure.
   TreeDir& EnsureDir(TreeDir& parent, const std::string& name);
   void ReplaceFile(TreeDir& parent, const std::string& name, TreeFile file);
+  // Null: there is none.
+  TreeDir* FindDir(TreeDir& parent, const std::string& name);
+  TreeFile* FindFile(TreeDir& parent, const std::string& name);
+  // A file, or a directory with all that is in it, if there is one.
+  void Remove(TreeDir& parent, const std::string& name);
+  void Clear(TreeDir& dir);
+  // Removes a file where a directory is to go, and the reverse.
+  void MakeRoom(TreeDir& parent, const std::string& name, bool for_directory);
   void SetMetadata(TreeDir& dir, const Checksum& checksum);
   void SetMetadata(TreeDir& dir, const Owner& owner, const Xattrs& xattrs);
   // Lays a directory of a commit, unchanged, over this one.

@@ -78,7 +78,7 @@ void WriteDirectories(Tree& tree, ObjectWriter& writer, size_t limit, GCancellab
   // A dirtree names those below it, so the deepest come first.
   std::vector<std::vector<TreeDir*>> levels;
   for (auto& dir : tree.dirs()) {
-    if (dir.is_whole) continue;
+    if (dir.is_whole || dir.is_removed) continue;
     if (levels.size() <= dir.depth) levels.resize(dir.depth + 1);
     levels[dir.depth].push_back(&dir);
   }
@@ -104,13 +104,15 @@ WrittenTree WriteTree(const CommitPlan& plan, OstreeRepo* repo, GCancellable* ca
   Scan(plan, scanner, repo, tree);
   rules.CheckAllMatched();
 
+  auto files = Unsettled(tree);
+  tally.SettleTotal(files.size());
   tally.SetPhase("files");
   auto limit = TaskLimit(plan.concurrency);
   ObjectWriter writer(repo, cancellable, tally);
   Pool<Ingest> pool([repo, &rules, &writer, &cache, &tally, cancellable] {
     return std::make_unique<Ingest>(repo, rules, writer, cache, tally, cancellable);
   });
-  ForEach(Unsettled(tree), limit, cancellable, [&pool, &tally] {
+  ForEach(files, limit, cancellable, [&pool, &tally] {
     return [ingest = pool.Take(), &tally](TreeDir::Files::value_type* file) {
       ingest->Settle(file->first, file->second);
       tally.ReadFile();

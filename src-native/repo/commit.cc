@@ -6,6 +6,7 @@
 #include "core/variant.h"
 #include "detached.h"
 #include "engine/objects.h"
+#include "engine/tar.h"
 #include "engine/write_tree.h"
 #include "open_transaction.h"
 #include "rev.h"
@@ -29,7 +30,32 @@ Checksum Resolve(OstreeRepo* handle, const std::string& rev) {
   return Checksum::FromHex(ResolveRev(handle, rev));
 }
 
-TreeSource SourceOf(OstreeRepo* handle, const CommitSourceSpec& spec) {
+// Reads a file from front to back.
+TarInput ReadFrom(const std::string& path) {
+  CheckPath(path, "tar");
+  auto fd = std::make_shared<Fd>(open(path.c_str(), O_RDONLY | O_CLOEXEC));
+  if (!*fd) throw Failure::Errno("open", path);
+  return [fd, path](char* buffer, size_t size) {
+    for (;;) {
+      ssize_t count = read(fd->get(), buffer, size);
+      if (count >= 0) return static_cast<size_t>(count);
+      if (errno != EINTR) throw Failure::Errno("read", path);
+    }
+  };
+}
+
+TarInput ReadFrom(std::shared_ptr<ByteChannel> stream, GCancellable* cancellable) {
+  // Whoever writes to it is told when nobody reads any more.
+  auto reader = std::shared_ptr<ByteChannel>(stream.get(), [stream](ByteChannel* it) { it->Close(); });
+  return [reader, cancellable](char* buffer, size_t size) { return reader->Read(buffer, size, cancellable); };
+}
+
+TreeSource SourceOf(OstreeRepo* handle, const CommitSourceSpec& spec, GCancellable* cancellable) {
+  if (spec.tar || spec.stream) {
+    TarSource tar{spec.tar ? ReadFrom(*spec.tar) : ReadFrom(*spec.stream, cancellable),
+                  spec.autocreateParents, spec.whiteouts};
+    return {std::move(tar), spec.prefix};
+  }
   if (spec.dir) return {DirSource{*spec.dir}, spec.prefix};
   if (spec.files) {
     auto files = (*spec.files)->Get();
@@ -50,10 +76,10 @@ ModeChange ChangeOf(const StatOverrideSpec& spec) {
   return {ModeChange::Kind::kSet, spec.set.value_or(0) & 07777};
 }
 
-CommitPlan PlanOf(OstreeRepo* handle, const CommitSpec& spec) {
+CommitPlan PlanOf(OstreeRepo* handle, const CommitSpec& spec, GCancellable* cancellable) {
   CommitPlan plan;
   if (spec.base) plan.base = Resolve(handle, *spec.base);
-  for (const auto& source : spec.tree) plan.sources.push_back(SourceOf(handle, source));
+  for (const auto& source : spec.tree) plan.sources.push_back(SourceOf(handle, source, cancellable));
   plan.uid = spec.uid;
   plan.gid = spec.gid;
   plan.canonical_permissions = spec.canonicalPermissions;
@@ -192,7 +218,7 @@ CommitResult WriteCommit(OstreeRepo* handle, const CommitSpec& spec, const Nulla
                          const CommitMetadata& given, Job& job) {
   auto* cancellable = job.cancellable();
   CheckKeys(spec, given.metadata.get());
-  auto tree = WriteTree(PlanOf(handle, spec), handle, cancellable, ReporterOf(job));
+  auto tree = WriteTree(PlanOf(handle, spec, cancellable), handle, cancellable, ReporterOf(job));
   CommitResult result{"", true, tree.contents.Hex(), tree.metadata.Hex(), StatsOf(tree.stats)};
   if (spec.skipIfUnchanged && IsUnchanged(handle, parent, tree)) {
     result.checksum = *parent;

@@ -7,16 +7,20 @@
 #include <vector>
 
 #include "core/async.h"
+#include "core/byte_channel.h"
 #include "engine/plan.h"
 #include "file_set.h"
 #include "ref_update.h"
 
 namespace ostree {
 
-// Where a part of the tree comes from: a directory, a commit, two objects, or files.
+// Where a part of the tree comes from: a directory, a commit, two objects, files, or a tar archive, in a file
+// or as a stream.
 struct CommitSourceSpec {
-  std::optional<std::string> dir, ref, subpath, contents, metadata;
+  std::optional<std::string> dir, ref, subpath, contents, metadata, tar;
   std::optional<std::shared_ptr<FileSetHandle>> files;
+  std::optional<std::shared_ptr<ByteChannel>> stream;
+  bool autocreateParents = false, whiteouts = false;
   std::string prefix;
 
   void Fields(auto&& field) {
@@ -26,6 +30,10 @@ struct CommitSourceSpec {
     field("contents", contents);
     field("metadata", metadata);
     field("files", files);
+    field("tar", tar);
+    field("stream", stream);
+    field("autocreateParents", autocreateParents);
+    field("whiteouts", whiteouts);
     field("prefix", prefix);
   }
 };

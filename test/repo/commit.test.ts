@@ -228,7 +228,6 @@ describe('commit', () => {
   });
 
   it.each([
-    ['tree.tar', { tree: { tar: 'x.tar' } }],
     ['generateSizes', { generateSizes: true }],
     ['composefs', { composefs: true }],
     ['selinux', { selinux: '/' }],
