@@ -224,6 +224,9 @@ function tarSource(
   if (autocreateParents !== undefined) checkBoolean(autocreateParents, `${name}.autocreateParents`);
   if (whiteouts !== undefined) checkBoolean(whiteouts, `${name}.whiteouts`);
   const common = { prefix, autocreateParents, whiteouts };
+  // It would be an empty archive.
+  if (tar instanceof Readable && tar.readableEnded)
+    throw valueError(`${name}.tar`, 'must not be a stream that was read to its end before');
   if (tar instanceof Uint8Array || tar instanceof Readable) return fedWith(common, tar, `${name}.tar`);
   if (typeof tar !== 'string') throw typeError(`${name}.tar`, 'a path, a Readable or a Uint8Array', tar);
   checkName(tar, `${name}.tar`);

@@ -476,6 +476,11 @@ describe('commit({ tree: { tar } })', () => {
     const commit = (tree: object) => repo.commit({ tree: tree as TreeSource });
     await expect(commit({ tar: 3 })).rejects.toEqual(typeError('options.tree.tar'));
     await expect(commit({ tar: '' })).rejects.toEqual(rangeError('options.tree.tar'));
+    const read = Readable.from([Buffer.alloc(1024)]);
+    await buffer(read);
+    await expect(commit({ tar: read, autocreateParents: true })).rejects.toEqual(
+      rangeError('options.tree.tar'),
+    );
     await expect(commit({ tar: 'x', whiteouts: 1 })).rejects.toEqual(typeError('whiteouts'));
     await expect(commit({ tar: '/missing.tar' })).rejects.toMatchObject({
       code: 'NOT_FOUND',
