@@ -1,5 +1,6 @@
 #include "engine/locate.h"
 
+#include <algorithm>
 #include <unordered_set>
 
 #include "engine/objects.h"
@@ -9,6 +10,8 @@ namespace {
 
 // A directory that many trees share has a path in each of them.
 constexpr size_t kMaxPaths = 100;
+// Deeper ones are not told: it calls itself for each level.
+constexpr size_t kMaxDepth = 2048;
 
 }  // namespace
 
@@ -16,6 +19,7 @@ constexpr size_t kMaxPaths = 100;
 struct Locator::Walk {
   const Checksum& commit;
   std::unordered_set<Checksum> entered;
+  size_t depth = 0;
 };
 
 Locator::Locator(OstreeRepo* repo, const TreeGraph& graph, const std::vector<ObjectId>& objects)
@@ -27,17 +31,17 @@ bool Locator::IsWanted(OstreeObjectType type, const Checksum& checksum) const {
   return places_.contains({type, checksum});
 }
 
-bool Locator::LeadsThere(const Checksum& dirtree) {
-  if (auto known = leads_.find(dirtree); known != leads_.end()) return known->second;
-  leads_[dirtree] = false;  // a damaged one may lead to itself
-  bool leads = false;
-  if (auto* links = graph_.Find(dirtree)) {
-    for (const auto& file : links->files) leads = leads || IsWanted(OSTREE_OBJECT_TYPE_FILE, file);
-    for (const auto& dir : links->dirs)
+bool Locator::LeadsThere(const Checksum& root) {
+  graph_.VisitUpwards(root, looked_at_, [this](const Checksum& dirtree, const TreeLinks& links) {
+    bool leads = std::any_of(links.files.begin(), links.files.end(), [this](const Checksum& file) {
+      return IsWanted(OSTREE_OBJECT_TYPE_FILE, file);
+    });
+    for (const auto& dir : links.dirs)
       leads = leads || IsWanted(OSTREE_OBJECT_TYPE_DIR_META, dir.metadata) ||
-              IsWanted(OSTREE_OBJECT_TYPE_DIR_TREE, dir.contents) || LeadsThere(dir.contents);
-  }
-  return leads_[dirtree] = leads;
+              IsWanted(OSTREE_OBJECT_TYPE_DIR_TREE, dir.contents) || leading_.contains(dir.contents);
+    if (leads) leading_.insert(dirtree);
+  });
+  return leading_.contains(root);
 }
 
 void Locator::Found(Walk& walk, const ObjectId& object, const std::string& path) {
@@ -64,12 +68,15 @@ void Locator::Enter(Walk& walk, const TreeLinks::Dir& dir, const std::string& pa
 }
 
 void Locator::Visit(Walk& walk, const Checksum& dirtree, const std::string& path) {
+  if (walk.depth == kMaxDepth) return;
+  walk.depth++;
   visits_[dirtree]++;
   std::string base = path == "/" ? path : path + "/";
   auto contents = LoadDirTree(repo_, dirtree);
   for (const auto& file : contents.files)
     Found(walk, {OSTREE_OBJECT_TYPE_FILE, file.checksum}, base + file.name);
   for (const auto& dir : contents.dirs) Enter(walk, {dir.contents, dir.metadata}, base + dir.name);
+  walk.depth--;
 }
 
 }  // namespace ostree

@@ -35,7 +35,7 @@ class Locator {
   OstreeRepo* const repo_;
   const TreeGraph& graph_;
   std::map<ObjectId, Places> places_;
-  std::unordered_map<Checksum, bool> leads_;
+  std::unordered_set<Checksum> looked_at_, leading_;  // by LeadsThere()
   std::unordered_map<Checksum, size_t> visits_;
 };
 

@@ -1,13 +1,13 @@
 #include "engine/tree_graph.h"
 
+#include <algorithm>
+
 #include "engine/batches.h"
 
 namespace ostree {
 namespace {
 
-// No path is longer than 4096 bytes, and what handles trees calls itself for
-// each level.
-constexpr size_t kMaxDepth = 2048;
+constexpr uint64_t kMostEntries = uint64_t{1} << 62;
 
 }  // namespace
 
@@ -28,9 +28,7 @@ void TreeGraph::Load(const std::vector<Checksum>& dirtrees, const Read& read, GC
   };
 
   // Level by level: a task must not wait for another one.
-  size_t depth = 0;
   for (look(); !level.empty(); look()) {
-    if (++depth > kMaxDepth) throw Failure("TOO_LARGE", "Directories are nested more than 2048 deep");
     std::vector<std::optional<TreeLinks>> found(level.size());
     RunInBatches(level.size(), cancellable, [&](size_t i) { found[i] = read(level[i]); });
     for (size_t i = 0; i < level.size(); i++) {
@@ -61,6 +59,45 @@ void TreeGraph::Collect(const TreeLinks::Dir& root, TreeObjects& objects) const 
     objects.files.insert(links->files.begin(), links->files.end());
     for (const auto& dir : links->dirs) add(dir);
   }
+}
+
+void TreeGraph::VisitUpwards(const Checksum& root, std::unordered_set<Checksum>& seen,
+                             const Visit& visit) const {
+  struct Step {
+    Checksum dirtree;
+    bool leave;  // all below it has been visited
+  };
+  std::vector<Step> open = {{root, false}};
+  while (!open.empty()) {
+    auto [dirtree, leave] = open.back();
+    open.pop_back();
+    // A damaged one may lead to itself: then it is seen, but not yet visited.
+    if (!leave && !seen.insert(dirtree).second) continue;
+    auto* links = Find(dirtree);
+    if (!links) continue;
+    if (leave) {
+      visit(dirtree, *links);
+      continue;
+    }
+    open.push_back({dirtree, true});
+    for (const auto& dir : links->dirs) open.push_back({dir.contents, false});
+  }
+}
+
+TreeExtent TreeGraph::Measure(const Checksum& root) const {
+  std::unordered_map<Checksum, TreeExtent> extents;
+  std::unordered_set<Checksum> seen;
+  VisitUpwards(root, seen, [&](const Checksum& dirtree, const TreeLinks& links) {
+    TreeExtent extent{0, links.files.size() + links.dirs.size()};
+    for (const auto& dir : links.dirs) {
+      const auto& below = extents[dir.contents];
+      extent.depth = std::max(extent.depth, below.depth);
+      extent.entries = std::min(extent.entries + below.entries, kMostEntries);
+    }
+    extent.depth++;
+    extents[dirtree] = extent;
+  });
+  return extents[root];
 }
 
 }  // namespace ostree

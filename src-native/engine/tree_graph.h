@@ -16,6 +16,12 @@ struct TreeObjects {
   size_t size() const { return files.size() + dirtrees.size() + dirmetas.size(); }
 };
 
+// What a directory comes to where every path within it counts, however often it leads to the same object.
+struct TreeExtent {
+  size_t depth = 0;      // of the longest path, in directories
+  uint64_t entries = 0;  // stops counting at 2^62
+};
+
 class TreeGraph {
  public:
   // Reads a dirtree, on any thread. Nothing: it cannot be had, and whoever
@@ -31,6 +37,14 @@ class TreeGraph {
   // Adds the directory and all that is below it, as far as it is known. What
   // `objects` holds already is not entered again.
   void Collect(const TreeLinks::Dir& root, TreeObjects& objects) const;
+
+  // Visits the directory and all that is below it, as far as it is known: each once, and after what is in it.
+  // What `seen` holds already is left out, what is visited is added.
+  using Visit = std::function<void(const Checksum&, const TreeLinks&)>;
+  void VisitUpwards(const Checksum& root, std::unordered_set<Checksum>& seen, const Visit& visit) const;
+
+  // Of the directory, as far as it is known.
+  TreeExtent Measure(const Checksum& root) const;
 
  private:
   std::unordered_map<Checksum, TreeLinks> trees_;

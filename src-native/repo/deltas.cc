@@ -57,6 +57,11 @@ DeltaName Resolve(OstreeRepo* repo, const GenerateOptions& options) {
   return MakeDeltaName(ResolveRev(repo, *options.from), to);
 }
 
+// libostree calls itself for every level, and with two commits it follows every path and keeps the name of
+// every file.
+constexpr size_t kMaxDepth = 2048;
+constexpr uint64_t kMaxEntries = 10'000'000;
+
 // libostree trusts what it reads of commits and directories.
 void CheckTrees(OstreeRepo* repo, const DeltaName& name, GCancellable* cancellable) {
   std::vector<Checksum> roots;
@@ -71,6 +76,15 @@ void CheckTrees(OstreeRepo* repo, const DeltaName& name, GCancellable* cancellab
     return ParseDirTree(LoadVerified(repo, {OSTREE_OBJECT_TYPE_DIR_TREE, checksum}).get());
   };
   graph.Load(roots, read, cancellable);
+  for (const auto& root : roots) {
+    auto extent = graph.Measure(root);
+    if (extent.depth > kMaxDepth) throw Failure("TOO_LARGE", "Directories are nested more than 2048 deep");
+    if (name.from && extent.entries > kMaxEntries)
+      throw Failure(
+          "TOO_LARGE",
+          "Commits of more than 10,000,000 paths are too large to be compared for a delta; make one "
+          "from nothing (from: null)");
+  }
 }
 
 Shared<GVariant> Parameters(const GenerateOptions& options, const std::string& superblock) {

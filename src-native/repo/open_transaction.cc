@@ -1,6 +1,7 @@
 #include "open_transaction.h"
 
 #include "repo_lock.h"
+#include "summary_commits.h"
 
 namespace ostree {
 
@@ -32,6 +33,7 @@ void OpenTransaction::Commit(const std::vector<RefUpdate>& refs, GCancellable* c
   try {
     auto lock = gate_->LockRefs();
     for (const auto& update : refs) CheckUpdate(handle(), update, cancellable);
+    if (!refs.empty()) CheckAutoSummary(handle(), refs, cancellable);
     ThrowIfCancelled(cancellable);
     if (held_) held_->Write(nullptr);
     for (const auto& update : refs) SetRefInTransaction(handle(), update);

@@ -9,6 +9,7 @@
 #include "remote_check.h"
 #include "repo.h"
 #include "repo_lock.h"
+#include "summary_commits.h"
 
 namespace ostree {
 namespace {
@@ -100,6 +101,7 @@ Napi::Value Pull(const Napi::CallbackInfo& info) {
       WaitForRepoLock(*repo, handle.get(), OSTREE_REPO_LOCK_SHARED, job.cancellable(), kLockTimeout);
       auto all = WithLocalDefaults(options, handle.get(), job.cancellable());
       CheckTrust(*repo, handle.get(), all);
+      CheckAutoSummary(handle.get(), {}, job.cancellable());
       return Run(*repo, handle.get(), all, job);
     });
   });

@@ -1,5 +1,6 @@
 #include "pull_local.h"
 
+#include "parents.h"
 #include "remote_check.h"
 
 namespace ostree {
@@ -51,7 +52,10 @@ void FillVerification(PullOptions& options, OstreeRepo* repo) {
 }  // namespace
 
 PullOptions WithLocalDefaults(PullOptions options, OstreeRepo* repo, GCancellable* cancellable) {
+  for (const auto& cache : options.localCacheRepos) CheckParents(cache);
   if (!options.from_file()) return options;
+  Owned<char> path(g_filename_from_uri(options.source.c_str(), nullptr, nullptr));
+  if (path) CheckParents(path.get());
   if (!options.refs && options.collectionRefs.empty() && !options.mirror)
     options.refs = AllRefs(options.source, cancellable);
   if (options.overrideRemoteName) FillVerification(options, repo);

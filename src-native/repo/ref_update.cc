@@ -3,6 +3,7 @@
 #include "collection_refs.h"
 #include "core/validate.h"
 #include "rev.h"
+#include "summary_commits.h"
 
 namespace ostree {
 namespace {
@@ -52,6 +53,7 @@ void CheckUpdate(OstreeRepo* repo, const RefUpdate& update, GCancellable* cancel
 }
 
 void SetRefNow(OstreeRepo* repo, const RefUpdate& update, GCancellable* cancellable) {
+  CheckAutoSummary(repo, {update}, cancellable);
   if (update.collectionId) {
     auto ref = CollectionRefOf(update);
     Try(ostree_repo_set_collection_ref_immediate, repo, &ref, update.checksum_or_null(), cancellable);

@@ -5,6 +5,7 @@
 #include "ref_update.h"
 #include "repo.h"
 #include "rev.h"
+#include "summary_commits.h"
 
 namespace ostree {
 namespace {
@@ -135,6 +136,7 @@ Napi::Value RefSetAlias(const Napi::CallbackInfo& info) {
     CheckRef(ref, "ref");
     CheckRef(target, "target");  // libostree asserts that it is relative and not empty
     auto handle = repo->OpenWriter(job.cancellable());
+    CheckAutoSummary(handle.get(), {}, job.cancellable());
     Try(ostree_repo_set_alias_ref_immediate, handle.get(), nullptr, ref.c_str(), target.c_str(),
         job.cancellable());
   });

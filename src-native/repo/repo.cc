@@ -2,6 +2,9 @@
 
 #include <fcntl.h>
 
+#include "core/validate.h"
+#include "parents.h"
+
 namespace ostree {
 namespace {
 
@@ -22,6 +25,7 @@ const char* ModeName(OstreeRepoMode mode) {
 
 // g_object_new rather than ostree_repo_open_at: remotes-config-dir can only be given so.
 Shared<OstreeRepo> OpenPath(const RepoSpec& spec, GCancellable* cancellable) {
+  CheckParents(spec.path);
   auto path = Shared<GFile>::Take(g_file_new_for_path(spec.path.c_str()));
   auto repo = Shared<OstreeRepo>::Take(static_cast<OstreeRepo*>(
       g_object_new(OSTREE_TYPE_REPO, "path", path.get(), "remotes-config-dir",
@@ -163,6 +167,7 @@ Napi::Value RepoCreate(const Napi::CallbackInfo& info) {
   auto mode_name = args.Next<std::string>("mode");
   auto collection_id = args.Next<std::optional<std::string>>("collectionId");
   return Async(args, OwnThread(), [spec, mode_name, collection_id](Job& job) {
+    if (collection_id) CheckCollectionId(*collection_id, "collectionId");
     GVariantDict options;
     g_variant_dict_init(&options, nullptr);
     if (collection_id) g_variant_dict_insert(&options, "collection-id", "s", collection_id->c_str());

@@ -9,6 +9,7 @@
 #include "rev.h"
 #include "sign.h"
 #include "signatures.h"
+#include "summary_commits.h"
 #include "summary_data.h"
 #include "summary_file.h"
 
@@ -190,6 +191,7 @@ Napi::Value SummaryRegenerate(const Napi::CallbackInfo& info) {
     for (const auto& signer : signers) GpgSign(writer.get(), {}, signer, job.cancellable());
     if (commit) SetMetadataRef(*repo, writer.get(), *commit, job.cancellable());
     CheckDeltaNames(writer.get(), job.cancellable());
+    CheckSummaryCommits(writer.get(), job.cancellable());
     WaitForRepoLock(*repo, writer.get(), OSTREE_REPO_LOCK_SHARED, job.cancellable());
     Try(ostree_repo_regenerate_summary, writer.get(), metadata.get(), job.cancellable());
     for (const auto& signer : signers) SignSummary(writer.get(), signer, job.cancellable());

@@ -1,0 +1,38 @@
+#include "parents.h"
+
+#include <sys/stat.h>
+
+#include <set>
+
+#include "core/failure.h"
+
+namespace ostree {
+namespace {
+
+constexpr size_t kMostParents = 64;
+
+// Empty: there is none, or it cannot be told; opening the repository says why.
+std::string ParentOf(const std::string& path) {
+  Owned<GKeyFile> config(g_key_file_new());
+  if (!g_key_file_load_from_file(config.get(), (path + "/config").c_str(), G_KEY_FILE_NONE, nullptr))
+    return {};
+  Owned<char> parent(g_key_file_get_value(config.get(), "core", "parent", nullptr));
+  return parent ? parent.get() : "";
+}
+
+}  // namespace
+
+void CheckParents(const std::string& path) {
+  std::set<std::pair<dev_t, ino_t>> seen;
+  for (auto at = path; !at.empty(); at = ParentOf(at)) {
+    struct stat st;
+    if (stat(at.c_str(), &st) < 0) return;
+    if (seen.insert({st.st_dev, st.st_ino}).second && seen.size() <= kMostParents) continue;
+    Failure failure(
+        "CORRUPT", "opening repo: it has more than 64 parents (core.parent), or they lead round in a circle");
+    failure.path = path;
+    throw failure;
+  }
+}
+
+}  // namespace ostree

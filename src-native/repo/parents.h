@@ -1,0 +1,11 @@
+// The repositories that a repository falls back to (core.parent).
+#pragma once
+
+#include <string>
+
+namespace ostree {
+
+// Opening a repository opens its parent, and so on: fails with CORRUPT where that would never end.
+void CheckParents(const std::string& path);
+
+}  // namespace ostree
