@@ -3,7 +3,7 @@ import type { Readable } from 'node:stream';
 
 import type { OpenedRepo, RepoHandle, RepoInfo } from '../typings/addon.js';
 import { type CallOptions, run } from './call.js';
-import { checkBoolean, checkName, checkOneOf, checkOptions } from './check.js';
+import { checkBoolean, checkCollectionId, checkName, checkOneOf, checkOptions } from './check.js';
 import { checkout, type CheckoutOptions, type CheckoutResult } from './checkout.js';
 import type { ObjectName } from './errors.js';
 import { commit, type CommitOptions, type CommitResult, type MetadataInput } from './commit.js';
@@ -113,6 +113,7 @@ export class Repo implements AsyncDisposable {
     checkOptions(options);
     const { mode = 'bare', collectionId } = options;
     checkOneOf(mode, 'options.mode', MODES);
+    if (collectionId !== undefined) checkCollectionId(collectionId, 'options.collectionId');
     return new Repo(
       await run(options, (call) => native().repoCreate({ path: resolve(path) }, mode, collectionId, call)),
     );
