@@ -1,15 +1,16 @@
 // What the merge of /etc will do, before anything is deployed.
 import { posix } from 'node:path';
 
-import { type ConfigDiff, configDiff } from './config-diff.js';
-import type { CallOptions } from './call.js';
+import { type CallOptions, type Step, stepsUnder } from './call.js';
+import type { ConfigDiff } from './config-diff.js';
 import { checkOptions, checkRev } from './check.js';
 import { checkStateroot } from './deploy.js';
 import type { Deployment } from './deployment.js';
 import { OstreeError } from './errors.js';
+import { collect } from './iterate.js';
 import { native } from './native.js';
 import type { SysrootInner } from './sysroot-inner.js';
-import { type Entry, walk } from './tree.js';
+import type { Entry } from './tree.js';
 import type { Checksum, Rev } from './types.js';
 
 export interface PreviewMergeOptions extends CallOptions {
@@ -47,10 +48,10 @@ export interface MergePreview {
 
 type Shipped = Map<string, Entry>;
 
-async function shippedIn(sysroot: SysrootInner, rev: Checksum, options: CallOptions): Promise<Shipped> {
+async function shippedIn(sysroot: SysrootInner, rev: Checksum, step: Step): Promise<Shipped> {
   const entries: Shipped = new Map();
   try {
-    for await (const entry of walk(sysroot.repo, rev, '/usr/etc', options))
+    for (const entry of await collect(native().treeWalk(sysroot.repo.native, rev, '/usr/etc'), step))
       if (entry.path !== '/usr/etc') entries.set(entry.path.slice('/usr/etc'.length), entry);
   } catch (error) {
     // A tree without configuration.
@@ -148,9 +149,20 @@ export async function previewMerge(
 ): Promise<MergePreview> {
   checkRev(rev);
   checkOptions(options);
-  const { stateroot, signal } = options;
+  const { stateroot } = options;
   if (stateroot !== undefined) checkStateroot(stateroot, 'options.stateroot');
-  const { deployments, checksum, id } = await sysroot.lifetime.run({ signal }, (call) =>
+  return await sysroot.lifetime.sequence(options, (signal) =>
+    previewIn(sysroot, rev, stateroot, stepsUnder(signal)),
+  );
+}
+
+async function previewIn(
+  sysroot: SysrootInner,
+  rev: Rev,
+  stateroot: string | undefined,
+  step: Step,
+): Promise<MergePreview> {
+  const { deployments, checksum, id } = await step((call) =>
     native().sysrootMergeSource(sysroot.native, rev, stateroot, call),
   );
   const snapshot = sysroot.update(deployments);
@@ -163,7 +175,7 @@ export async function previewMerge(
       conflicts: Object.freeze(entries.filter(({ local, shipped }) => local !== null && shipped !== null)),
     });
   if (!from) return preview([]);
-  const diff = await configDiff(sysroot, from, { signal });
-  const before = await shippedIn(sysroot, from.checksum, { signal });
-  return preview(merge(diff, before, await shippedIn(sysroot, checksum, { signal })));
+  const diff = await step((call) => native().sysrootConfigDiff(sysroot.native, from.id, call));
+  const before = await shippedIn(sysroot, from.checksum, step);
+  return preview(merge(diff, before, await shippedIn(sysroot, checksum, step)));
 }

@@ -113,3 +113,17 @@ describe('configDiff', () => {
     await sysroot.close();
   });
 });
+
+describe('previewMerge', () => {
+  it('is waited for by close()', async () => {
+    const [, sysroot, etc] = await deployed();
+    await writeFile(join(etc, 'conf'), 'mine\n');
+    const checksum = sysroot.deployments[0]?.checksum ?? '';
+    const running = sysroot.previewMerge(checksum, { stateroot: 'tiny' });
+    await sysroot.close();
+    await expect(running).resolves.toMatchObject({
+      checksum,
+      entries: [{ path: '/conf', local: 'modified', shipped: null, result: 'local' }],
+    });
+  });
+});
