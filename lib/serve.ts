@@ -150,7 +150,10 @@ class Handler {
 
   /** Null: there is no such file, or it is not where it seems to be. */
   async #open({ path, kind, tag }: ServedPath): Promise<Body | null> {
-    this.#root ??= realpath(this.#repo.path);
+    this.#root ??= realpath(this.#repo.path).catch((error: unknown) => {
+      this.#root = undefined; // the repository may be there the next time
+      throw error;
+    });
     const root = await this.#root;
     let source: FileHandle;
     try {

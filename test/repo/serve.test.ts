@@ -5,6 +5,7 @@ import {
   readFile,
   readdir,
   readlink,
+  rename,
   stat,
   symlink,
   truncate,
@@ -102,6 +103,14 @@ describe('createRepoHandler', () => {
     await two.ostree('pull', '--mirror', 'origin');
     expect(await two.ostree('refs')).toBe('os/main');
     await two.ostree('fsck');
+  });
+
+  it('serves again once a repository that was away is back', async () => {
+    const { cli, commit, port } = await served();
+    await rename(cli.path, `${cli.path}-away`);
+    expect((await get(port, '/refs/heads/os/main')).status).toBe(500);
+    await rename(`${cli.path}-away`, cli.path);
+    expect((await get(port, '/refs/heads/os/main')).body.toString()).toBe(`${commit}\n`);
   });
 
   it('serves deltas, by the summary and by an index', async () => {
