@@ -1,10 +1,11 @@
 // The state of a sysroot as it changes, whoever changes it.
-import { watch as watchDirectory } from 'node:fs';
+import { type FSWatcher, watch as watchDirectory } from 'node:fs';
 import { join } from 'node:path';
 
 import { onAbort } from './abort.js';
 import type { CallOptions } from './call.js';
 import { checkBoolean, checkOptions, checkSignal } from './check.js';
+import { OstreeError } from './errors.js';
 import type { SysrootStatus } from './status.js';
 import type { SysrootInner } from './sysroot-inner.js';
 
@@ -23,7 +24,35 @@ export function watch(
   checkSignal(signal);
   checkBoolean(persistent, 'options.persistent');
   sysroot.lifetime.check();
-  return states(sysroot, () => status({ signal }), signal, persistent);
+  const waiting: Waiting = { ended: false, wake: () => {} };
+  const generator = states(sysroot, () => status({ signal }), signal, persistent, waiting);
+  const end = generator.return.bind(generator);
+  // By itself, a generator ends only after a next() that waits, perhaps for ever.
+  generator.return = (value) => {
+    waiting.ended = true;
+    waiting.wake();
+    return end(value);
+  };
+  return generator;
+}
+
+/** A next() that waits for a change. */
+interface Waiting {
+  /** By return(). */
+  ended: boolean;
+  wake: () => void;
+}
+
+function watcherOf(path: string, persistent: boolean, changed: () => void): FSWatcher {
+  try {
+    return watchDirectory(path, { persistent }, changed);
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code !== 'ENOENT') throw error;
+    throw new OstreeError('NOT_FOUND', `There is no ${path}, whose changes are to be watched`, {
+      path,
+      cause: error,
+    });
+  }
 }
 
 async function* states(
@@ -31,27 +60,29 @@ async function* states(
   status: () => Promise<SysrootStatus>,
   signal: AbortSignal | undefined,
   persistent: boolean,
+  waiting: Waiting,
 ): AsyncGenerator<SysrootStatus, void, undefined> {
   let changed = true;
   let failure: Error | undefined;
-  let wake = () => {};
   // Every change sets the time of this directory, for others to see.
-  const watcher = watchDirectory(join(sysroot.path, 'ostree/deploy'), { persistent }, () => {
+  const watcher = watcherOf(join(sysroot.path, 'ostree/deploy'), persistent, () => {
     changed = true;
-    wake();
+    waiting.wake();
   });
   watcher.on('error', (error) => {
     failure = error;
-    wake();
+    waiting.wake();
   });
-  const forget = [sysroot.lifetime.atClose(() => wake()), signal && onAbort(signal, () => wake())];
+  const wake = () => waiting.wake();
+  const forget = [sysroot.lifetime.atClose(wake), signal && onAbort(signal, wake)];
   try {
     for (let last = ''; ;) {
+      if (waiting.ended) return;
       signal?.throwIfAborted();
       sysroot.lifetime.check();
       if (failure) throw failure;
       if (!changed) {
-        await new Promise<void>((resolve) => (wake = resolve));
+        await new Promise<void>((resolve) => (waiting.wake = resolve));
         continue;
       }
       changed = false;

@@ -1,3 +1,6 @@
+import { rename } from 'node:fs/promises';
+import { join } from 'node:path';
+
 import { Sysroot, type SysrootStatus } from 'ostree';
 import { describe, expect, it } from 'vitest';
 
@@ -63,6 +66,25 @@ describe('watch', () => {
     await expect(ends[1]).rejects.toMatchObject({ code: 'CLOSED' });
     await outcomes;
     expect(() => sysroot.watch()).toThrow(expect.objectContaining({ code: 'CLOSED' }));
+  });
+
+  it('return() ends a next() that waits', async () => {
+    const { path } = await deployed();
+    await using sysroot = await Sysroot.open(path);
+    const watch = sysroot.watch();
+    await watch.next();
+    const waiting = watch.next();
+    await sysroot.status();
+    expect(await watch.return()).toEqual({ done: true, value: undefined });
+    expect(await waiting).toEqual({ done: true, value: undefined });
+  });
+
+  it('says NOT_FOUND where there is nothing to watch', async () => {
+    const { path } = await deployed();
+    await using sysroot = await Sysroot.open(path);
+    const directory = join(path, 'ostree/deploy');
+    await rename(directory, `${directory}-away`);
+    await expect(sysroot.watch().next()).rejects.toMatchObject({ code: 'NOT_FOUND', path: directory });
   });
 
   it('keeps the process running, unless persistent is false', async () => {
