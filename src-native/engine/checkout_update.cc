@@ -100,7 +100,7 @@ std::optional<Checkout::Step> Checkout::EnterRemoval(Tools& tools, CheckoutDir& 
   dir.disk.device = status.st_dev;
   dir.disk.inode = status.st_ino;
   int fd = tools.opener.Open(dir.disk);
-  OpenForChanges(fd, dir);
+  dir.mode = OpenForChanges(fd, dir);
 
   auto before = List(repo_, dir.old_contents, cancellable_);
   for (const auto& [name, checksum] : before.files)
@@ -116,11 +116,17 @@ void Checkout::FinishRemoval(Tools& tools, CheckoutDir& dir) {
   if (dir.skipped) return;
   int parent = tools.opener.Open(dir.parent->disk);
   const auto& name = dir.disk.name;
+  bool stays = false;
   if (unlinkat(parent, name.c_str(), AT_REMOVEDIR) == 0)
     counts_.removed++;
-  else if (errno != ENOENT && errno != ENOTDIR && errno != ENOTEMPTY && errno != EEXIST)
+  else if (errno == ENOTEMPTY || errno == EEXIST)
+    stays = true;
+  else if (errno != ENOENT && errno != ENOTDIR)
     throw Failure::Errno("unlinkat", dir.disk.Path());
-  else if (!dir.replacement.empty() && (errno == ENOTEMPTY || errno == EEXIST))
+  // Not where somebody has just made it.
+  if (stays && dir.disk.inode != 0 && fchmod(tools.opener.Open(dir.disk), dir.mode) < 0)
+    throw Failure::Errno("fchmod", dir.disk.Path());
+  if (stays && !dir.replacement.empty())
     throw PathFailure("EXISTS", "A file is to take the place of a directory in which there are others' files",
                       dir.disk.Path());
   if (!dir.replacement.empty()) tools.placer.Place(parent, dir.parent->disk, name, dir.replacement);
@@ -139,13 +145,14 @@ void Checkout::RemoveFile(int fd, const CheckoutDir& dir, const std::string& nam
     throw Failure::Errno("unlinkat", dir.disk.Path(name));
 }
 
-// A directory that nobody may write to: until its own mode is set again.
-void Checkout::OpenForChanges(int fd, const CheckoutDir& dir) {
+// A directory that nobody may write to: until its own mode, the result, is set again.
+uint32_t Checkout::OpenForChanges(int fd, const CheckoutDir& dir) {
   struct stat status;
   if (fstat(fd, &status) < 0) throw Failure::Errno("fstat", dir.disk.Path());
   auto mode = status.st_mode & 07777;
   if ((mode & S_IRWXU) != S_IRWXU && fchmod(fd, mode | S_IRWXU) < 0)
     throw Failure::Errno("fchmod", dir.disk.Path());
+  return mode;
 }
 
 void Checkout::UpdateXattrs(Tools& tools, CheckoutDir& dir, GVariant* xattrs) {

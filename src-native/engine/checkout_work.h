@@ -91,7 +91,7 @@ class Checkout {
   std::optional<Step> EnterUpdate(Tools& tools, CheckoutDir& dir);
   std::optional<Step> EnterRemoval(Tools& tools, CheckoutDir& dir);
   void UpdateXattrs(Tools& tools, CheckoutDir& dir, GVariant* xattrs);
-  void OpenForChanges(int fd, const CheckoutDir& dir);
+  uint32_t OpenForChanges(int fd, const CheckoutDir& dir);
   void RemoveFile(int fd, const CheckoutDir& dir, const std::string& name);
   CheckoutDir& AddRemoval(CheckoutDir& parent, const std::string& name, const std::string& contents);
   void FinishRemoval(Tools& tools, CheckoutDir& dir);

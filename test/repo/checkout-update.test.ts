@@ -1,5 +1,16 @@
 // repo.checkout() with `from`: an update in place is what a checkout anew would be, and leaves everything else alone.
-import { lstat, mkdir, readFile, readdir, rm, stat, symlink, utimes, writeFile } from 'node:fs/promises';
+import {
+  chmod,
+  lstat,
+  mkdir,
+  readFile,
+  readdir,
+  rm,
+  stat,
+  symlink,
+  utimes,
+  writeFile,
+} from 'node:fs/promises';
 import { join } from 'node:path';
 
 import { execa } from 'execa';
@@ -128,6 +139,20 @@ describe('an update', () => {
     expect(await readdir(join(to, 'changed deep down/a'))).toContain('mine');
     expect(await readFile(join(to, 'same directory/b/c'), 'utf8')).toBe('changed by me');
     expect(await stat(join(to, 'same'))).toMatchObject({ ino, mtimeMs: 5000 });
+  });
+
+  it('leaves a directory that stays for others’ files its mode', async () => {
+    const cli = await commits('archive');
+    await using repo = await Repo.open(cli.path);
+    const to = join(await temporaryDirectory(), 'to');
+    await repo.checkout('before', to, { userMode: true });
+    const kept = join(to, 'gone directory');
+    await writeFile(join(kept, 'mine'), 'mine');
+    await chmod(kept, 0o555);
+    await repo.checkout('after', to, { userMode: true, from: 'before' });
+    expect(await readdir(kept)).toEqual(['mine']);
+    expect((await stat(kept)).mode & 0o7777).toBe(0o555);
+    await chmod(kept, 0o755);
   });
 
   it('to the same commit does nothing', async () => {
