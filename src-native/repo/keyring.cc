@@ -2,6 +2,7 @@
 
 #include <sys/stat.h>
 
+#include <cerrno>
 #include <sstream>
 
 #include "openpgp.h"
@@ -64,9 +65,14 @@ std::optional<Bytes> ReadKeyring(int directory, const std::string& name) {
   if (!fd) return {};
   Bytes content;
   uint8_t buffer[65536];
-  ssize_t size = 0;
-  while (content.size() < kMaxKeyring && (size = read(fd.get(), buffer, sizeof buffer)) > 0)
+  while (content.size() < kMaxKeyring) {
+    ssize_t size = read(fd.get(), buffer, sizeof buffer);
+    if (size < 0 && errno == EINTR) continue;
+    // Of a directory, libostree looks at the files.
+    if (size < 0 && errno != EISDIR) throw Failure::Errno("read", name);
+    if (size <= 0) break;
     content.insert(content.end(), buffer, buffer + size);
+  }
   return content;
 }
 

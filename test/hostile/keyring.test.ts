@@ -165,3 +165,12 @@ describe('a key whose owner is not UTF-8', () => {
     expect(await chosen(good)).toBe(1);
   });
 });
+
+describe('a keyring that cannot be read', () => {
+  it('is an error, not the end of the file', async () => {
+    const target = await cliRepo();
+    await target.ostree('remote', 'add', '--set=gpgkeypath=/proc/self/mem', 'origin', 'http://h/');
+    await using repo = await Repo.open(target.path);
+    await expect(repo.remotes.gpgKeys('origin')).rejects.toMatchObject({ path: '/proc/self/mem' });
+  });
+});
