@@ -6,6 +6,7 @@ import type { Call } from '../typings/addon.js';
 import { onAbort } from './abort.js';
 import { checkFunction, checkOptions, checkSignal } from './check.js';
 import { fromNative } from './errors.js';
+import { outside } from './inside.js';
 import { native } from './native.js';
 
 export interface CallOptions {
@@ -45,7 +46,7 @@ export async function run<T, P = never>(
 
   const addon = native();
   // bind: AsyncLocalStorage follows the caller into the callback.
-  const call = addon.callNew(onProgress && AsyncResource.bind(onProgress));
+  const call = addon.callNew(onProgress && outside(() => AsyncResource.bind(onProgress)));
   const cancel = () => addon.callCancel(call);
   const forget = signal && onAbort(signal, cancel);
   started?.(cancel);

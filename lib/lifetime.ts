@@ -5,6 +5,7 @@ import { onAbort } from './abort.js';
 import { type CallOptions, type RunOptions, run } from './call.js';
 import { checkOptions, checkSignal } from './check.js';
 import { OstreeError } from './errors.js';
+import { inside, isInside } from './inside.js';
 
 export interface CloseOptions {
   /** Cancel what still runs instead of waiting for it. */
@@ -74,7 +75,7 @@ export class Lifetime {
     signal?.throwIfAborted();
     const controller = new AbortController();
     const forget = signal && onAbort(signal, () => controller.abort(signal.reason));
-    const promise = body(controller.signal);
+    const promise = inside(this, () => body(controller.signal));
     const cancelled = new OstreeError('CANCELLED', 'Operation was cancelled');
     this.#running.set(promise, () => controller.abort(cancelled));
     try {
@@ -96,9 +97,24 @@ export class Lifetime {
     for (const cancel of this.#running.values()) cancel();
   }
 
-  /** Idempotent. `release` runs once nothing uses the handle any more. */
+  /** Throws LOCKED where close() would wait for an operation that waits for its caller. */
+  checkNotInside(): void {
+    if (!isInside(this)) return;
+    throw new OstreeError(
+      'LOCKED',
+      `${this.#what} cannot be closed inside one of its own operations, such as by a signer or a source of files: it would wait for itself. Close it once the operation has ended`,
+      { details: { holder: 'this-process' } },
+    );
+  }
+
+  /**
+   * Idempotent. `release` runs once nothing uses the handle any more.
+   *
+   * @throws {OstreeError} `LOCKED` inside one of its own operations
+   */
   async close(options: CloseOptions, release?: () => Promise<void>): Promise<void> {
     checkOptions(options);
+    this.checkNotInside();
     this.#closed ??= this.#close(release);
     if (options.cancel) this.cancel();
     await this.#closed;

@@ -184,7 +184,11 @@ export class Repo implements AsyncDisposable {
     return lock(this.#inner, kind, options);
   }
 
-  /** Refuses new calls and waits for those that run, or cancels them. Idempotent. */
+  /**
+   * Refuses new calls and waits for those that run, or cancels them. Idempotent.
+   *
+   * @throws {OstreeError} `LOCKED` when a signer or a source of files of a call on this Repo calls it: it would wait for itself
+   */
   close(options: CloseOptions = {}): Promise<void> {
     return this.#inner.lifetime.close(options);
   }

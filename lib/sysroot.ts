@@ -335,7 +335,9 @@ export class Sysroot implements AsyncDisposable {
 
   /** Refuses new calls, waits for those that run, or cancels them, and gives the lock up. Closes {@link Sysroot.repo}, too. Idempotent. */
   async close(options: CloseOptions = {}): Promise<void> {
-    const { native: sysroot, lifetime } = this.#inner;
+    const { native: sysroot, lifetime, repo } = this.#inner;
+    lifetime.checkNotInside();
+    repo.lifetime.checkNotInside(); // before the other one closes
     await Promise.all([
       this.repo.close(options),
       lifetime.close(options, () => run({}, (call) => native().sysrootClose(sysroot, call))),

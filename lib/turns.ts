@@ -10,13 +10,16 @@ type Subject = string | object;
 interface Turn {
   subject: Subject;
   outer: Turn | undefined;
+  /** What was begun in it and goes on has to wait again. */
+  over: boolean;
 }
 
 const turns = new Map<Subject, Promise<unknown>>();
 const current = new AsyncLocalStorage<Turn>();
 
 function isInTurn(subject: Subject): boolean {
-  for (let turn = current.getStore(); turn; turn = turn.outer) if (turn.subject === subject) return true;
+  for (let turn = current.getStore(); turn; turn = turn.outer)
+    if (turn.subject === subject && !turn.over) return true;
   return false;
 }
 
@@ -31,13 +34,15 @@ export async function inTurn<T>(subject: Subject, signal: AbortSignal, work: () 
     end = resolve;
   });
   const before = turns.get(subject);
-  const turn = Promise.all([before, mine]);
-  turns.set(subject, turn);
+  const both = Promise.all([before, mine]);
+  turns.set(subject, both);
+  const turn: Turn = { subject, outer: current.getStore(), over: false };
   try {
     await untilAborted(signal, before);
-    return await current.run({ subject, outer: current.getStore() }, work);
+    return await current.run(turn, work);
   } finally {
+    turn.over = true;
     end();
-    if (turns.get(subject) === turn) turns.delete(subject);
+    if (turns.get(subject) === both) turns.delete(subject);
   }
 }

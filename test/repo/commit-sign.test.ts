@@ -212,6 +212,25 @@ describe('commit({ sign })', () => {
     });
   });
 
+  it('what a signer began waits its turn once that commit is over', async () => {
+    const { repo, tree } = await withTree();
+    const key = ed25519Key();
+    let end = () => {};
+    const over = new Promise<void>((resolve) => (end = resolve));
+    let later: Promise<unknown> = Promise.resolve();
+    const commit = (subject: string, sign: Signer) => repo.commit({ tree, branch: 'main', subject, sign });
+    const signer = hsm((data) => key.sign(data));
+    await commit(
+      'first',
+      hsm((data) => {
+        later = over.then(() => Promise.all(['a', 'b', 'c'].map((subject) => commit(subject, signer))));
+        return key.sign(data);
+      }),
+    );
+    end();
+    await expect(later).resolves.toHaveLength(3);
+  });
+
   it('refuses at once to prune inside a signer, which would wait for itself', async () => {
     const { repo, tree } = await withTree();
     const sign = hsm(async () => {
@@ -219,6 +238,26 @@ describe('commit({ sign })', () => {
       return new Uint8Array(64);
     });
     await expect(repo.commit({ tree, branch: 'main', sign })).rejects.toMatchObject({ code: 'LOCKED' });
+  });
+
+  it('refuses to close inside a signer or a source of files, which would wait for itself', async () => {
+    const { repo, tree, head } = await withTree();
+    const key = ed25519Key();
+    const files = async function* () {
+      await repo.close();
+      yield { path: 'a', content: 'a' };
+    };
+    const sign = hsm(async (data) => {
+      await repo.close();
+      return key.sign(data);
+    });
+    await expect(repo.commit({ tree, sign })).rejects.toMatchObject({ code: 'LOCKED' });
+    await expect(repo.commit({ tree: { files: files() } })).rejects.toMatchObject({ code: 'LOCKED' });
+    expect(await repo.resolveRev('main')).toBe(head);
+    // Nobody waits for this one.
+    let closing: Promise<void> | undefined;
+    await repo.commit({ tree, onProgress: () => void (closing ??= repo.close()) });
+    await closing;
   });
 
   it('refuses bad arguments', async () => {
