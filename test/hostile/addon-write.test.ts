@@ -118,7 +118,8 @@ describe('writing through the addon, with anything', () => {
     for (const name of ['threw', 'rejected', 'settled']) expect(counts[name], name).toBeGreaterThan(50);
     await using repo = await Repo.open(cli.path);
     const { findings, objects } = await repo.fsck();
-    expect(objects).toBeGreaterThan(10);
+    // A commit, its dirtree and its dirmeta at least: how many more depends on which of the racing calls came first.
+    expect(objects).toBeGreaterThanOrEqual(3);
     // Imported were single objects, without what they need.
     expect(findings.filter(({ kind }) => kind !== 'missing')).toEqual([]);
   });
