@@ -31,12 +31,14 @@ print(json.dumps({"wall": wall * 1000, "cpu": (usage.ru_utime + usage.ru_stime) 
 sys.exit(status)`;
 
 export async function command(...args: string[]): Promise<Measured> {
+  await execa('sync'); // what the step before left to write is not this one's to wait for
   const { stdout } = await execa('python3', ['-c', RUSAGE, ...args]);
   return JSON.parse(stdout) as Measured;
 }
 
 /** The same through the package, in a process of its own with one thread in libuv's pool. */
 export async function ours(...args: string[]): Promise<Measured> {
+  await execa('sync');
   const program = fileURLToPath(new URL('operation.js', import.meta.url));
   const { stdout } = await execa(process.execPath, [program, ...args], { env: { UV_THREADPOOL_SIZE: '1' } });
   return JSON.parse(stdout) as Measured;

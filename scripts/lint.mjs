@@ -45,6 +45,7 @@ if (clangFormat)
 else process.exitCode = 1;
 step('house rules of src-native', process.execPath, ['scripts/check-native.mjs']);
 step('binding.gyp and CMakeLists.txt agree', process.execPath, ['scripts/check-drift.mjs']);
+step('docs/coverage.md is current', process.execPath, ['scripts/api-coverage.mjs', '--check']);
 step('prettier', tool('prettier'), [
   '--cache',
   '--cache-location',
