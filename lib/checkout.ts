@@ -13,9 +13,9 @@ import {
   checkString,
   valueError,
 } from './check.js';
-import { notSupported, skips } from './commit.js';
+import { notSupported, skips } from './skip.js';
 import { native } from './native.js';
-import type { RepoInner } from './repo.js';
+import type { RepoInner } from './repo-inner.js';
 import type { Rev } from './types.js';
 
 export type { CheckoutProgress, CheckoutResult };

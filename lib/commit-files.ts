@@ -3,7 +3,7 @@ import type { CommitSpec } from '../typings/addon.js';
 import type { CommitOptions } from './commit.js';
 import { fillFileSet } from './file-set.js';
 import { native } from './native.js';
-import type { RepoInner } from './repo.js';
+import type { RepoInner } from './repo-inner.js';
 
 /** Hands the files that JavaScript makes over to the addon, and then calls `body`. */
 export async function withFiles<T>(

@@ -8,7 +8,7 @@ import type { ObjectName } from './errors.js';
 import { iterate } from './iterate.js';
 import { jsonSafe } from './json.js';
 import { native } from './native.js';
-import type { RepoInner } from './repo.js';
+import type { RepoInner } from './repo-inner.js';
 import type { Checksum, Rev } from './types.js';
 
 export interface ReadCommitOptions extends CallOptions {

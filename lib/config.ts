@@ -3,7 +3,7 @@ import type { RepoInfo } from '../typings/addon.js';
 import type { CallOptions } from './call.js';
 import { checkArray, checkString, typeError, valueError } from './check.js';
 import { native } from './native.js';
-import type { RepoInner } from './repo.js';
+import type { RepoInner } from './repo-inner.js';
 
 /** 'core.mode', or 'remote "origin".url': the section ends at the first dot behind it. */
 const KEY = /^(?<group>[^."\][]+(?:"[^"\][]*")?)\.(?<key>[^=[\]\s][^=[\]]*)$/;

@@ -3,7 +3,7 @@ import type { Cookie as NativeCookie } from '../typings/addon.js';
 import type { CallOptions } from './call.js';
 import { checkBoolean, checkObject, checkRemoteName, checkString, typeError, valueError } from './check.js';
 import { native } from './native.js';
-import type { RepoInner } from './repo.js';
+import type { RepoInner } from './repo-inner.js';
 
 /** What names a cookie. */
 export interface CookieName {

@@ -1,80 +1,23 @@
 // Static deltas.
-import { availableParallelism, totalmem } from 'node:os';
 import { resolve } from 'node:path';
 
-import type {
-  DeltaHandle,
-  DeltaInfo as NativeInfo,
-  DeltaOptions as NativeOptions,
-  DeltaName,
-} from '../typings/addon.js';
-import { type CallOptions, type ProgressOptions, type Step, stepsUnder } from './call.js';
+import type { DeltaHandle, DeltaInfo as NativeInfo, DeltaName } from '../typings/addon.js';
+import { type CallOptions, type Step, stepsUnder } from './call.js';
+import { checkName, checkOptions, checkRev, checkString, valueError } from './check.js';
 import {
-  checkArray,
-  checkBoolean,
-  checkFunction,
-  checkInteger,
-  checkName,
-  checkObject,
-  checkOneOf,
-  checkOptions,
-  checkRev,
-  checkString,
-  valueError,
-} from './check.js';
+  generate,
+  type GenerateDeltaOptions,
+  type GeneratedDelta,
+  generateMany,
+  type GenerateManyOptions,
+} from './delta-generate.js';
 import type { ObjectName } from './errors.js';
 import { native } from './native.js';
-import type { RepoInner } from './repo.js';
-import { type Signer, checkSigners, isGpg, metadataKey, signaturesBy } from './sign.js';
-import { Tasks } from './tasks.js';
+import type { RepoInner } from './repo-inner.js';
 import type { Checksum, Rev } from './types.js';
 import { type VerifyOptions, type VerifyResult, checkVerifyOptions, verifySigned } from './verify.js';
 
 export type { DeltaName } from '../typings/addon.js';
-
-/** What a delta is made of. Sizes are bytes; libostree counts megabytes (1,000,000), so they are rounded up to those. */
-export interface GenerateDeltaOptions extends CallOptions {
-  /** The commit that the receiver will have. */
-  to: Rev;
-  /** The commit that the receiver has: the parent of `to` unless given; null: none, the delta has everything. */
-  from?: Rev | null | undefined;
-  /** Put the parts into the superblock, so that the delta is one file. */
-  inline?: boolean | undefined;
-  /** Write the superblock to this path, and the parts beside it, instead of into the repository. */
-  filename?: string | undefined;
-  /** Objects larger than this are left out, to be fetched one by one; 4 MB unless given, 0: none is. */
-  minFallbackSize?: number | undefined;
-  /** Larger files are not compared byte by byte; 128 MB unless given. */
-  maxBsdiffSize?: number | undefined;
-  /** How large a part becomes; 32 MB unless given. */
-  maxChunkSize?: number | undefined;
-  /** false: files are not compared byte by byte. That takes the most time and memory. */
-  bsdiff?: boolean | undefined;
-  /** Of the numbers in the superblock; that of this machine unless given. */
-  endianness?: 'little' | 'big' | undefined;
-  /** Make none where there is one already. Not with `filename`. */
-  ifNotExists?: boolean | undefined;
-  /** Signs the superblock. gpg cannot: libostree has no such signatures of deltas. */
-  sign?: Signer | Signer[] | undefined;
-}
-
-export interface GeneratedDelta extends DeltaName {
-  /** false: there was one already. */
-  generated: boolean;
-}
-
-export interface DeltaProgress {
-  /** How many deltas are there, of how many. */
-  done: number;
-  total: number;
-}
-
-export interface GenerateManyOptions extends ProgressOptions<DeltaProgress> {
-  /** How many to make at once; as many as there are processors unless given. */
-  concurrency?: number | undefined;
-  /** Bytes of memory that those together may take, by their worst case; half of the machine's unless given. */
-  memoryLimit?: number | undefined;
-}
 
 /** One file of a delta. Sizes are bytes. */
 export interface DeltaPart {
@@ -125,66 +68,11 @@ export interface ReindexOptions extends CallOptions {
   to?: Rev | undefined;
 }
 
-const MEGABYTE = 1_000_000;
 const NAME = /^(?:[0-9a-f]{64}-)?[0-9a-f]{64}$/;
-const SIZES = ['minFallbackSize', 'maxBsdiffSize', 'maxChunkSize'] as const;
-const FLAGS = ['inline', 'bsdiff', 'ifNotExists'] as const;
-
 function checkDeltaName(value: unknown): asserts value is string {
   checkString(value, 'name');
   if (!NAME.test(value))
     throw valueError('name', `must be the name of a delta, FROM-TO or TO. Received '${value.slice(0, 200)}'`);
-}
-
-function checkGenerateOptions(value: unknown, name = 'options'): asserts value is GenerateDeltaOptions {
-  checkObject(value, name);
-  const { to, from, filename, endianness, sign } = value;
-  checkRev(to, `${name}.to`);
-  if (from !== undefined && from !== null) checkRev(from, `${name}.from`);
-  for (const flag of FLAGS) if (value[flag] !== undefined) checkBoolean(value[flag], `${name}.${flag}`);
-  for (const size of SIZES)
-    if (value[size] !== undefined) checkInteger(value[size], `${name}.${size}`, 0, 4_000_000 * MEGABYTE);
-  if (endianness !== undefined) checkOneOf(endianness, `${name}.endianness`, ['little', 'big']);
-  if (filename !== undefined) checkName(filename, `${name}.filename`);
-  if (filename !== undefined && filename.endsWith('/'))
-    throw valueError(`${name}.filename`, 'must be the path of a file');
-  if (filename !== undefined && value['ifNotExists'])
-    throw valueError(`${name}.ifNotExists`, `does not go with ${name}.filename`);
-  for (const signer of sign === undefined ? [] : checkSigners(sign, `${name}.sign`))
-    if (signer.type === 'gpg' || isGpg(signer))
-      throw valueError(`${name}.sign`, 'must not be gpg: libostree has no such signatures of deltas');
-}
-
-function toNative(options: GenerateDeltaOptions): NativeOptions {
-  const { to, from, filename, endianness, ifNotExists = false, inline = false, bsdiff = true } = options;
-  const megabytes = (size: number | undefined) =>
-    size === undefined ? undefined : Math.ceil(size / MEGABYTE);
-  return {
-    to,
-    from: from ?? undefined,
-    fromParent: from === undefined,
-    ifNotExists,
-    inline,
-    bsdiff,
-    filename: filename === undefined ? undefined : resolve(filename),
-    minFallbackSize: megabytes(options.minFallbackSize),
-    maxBsdiffSize: megabytes(options.maxBsdiffSize),
-    maxChunkSize: megabytes(options.maxChunkSize),
-    bigEndian: endianness === undefined ? undefined : endianness === 'big',
-    sign: options.sign !== undefined,
-  };
-}
-
-/**
- * Bytes that making it may take at once: bsdiff sorts the older file, in 8 bytes a position, twice, beside both files;
- * the compressor takes 400 MB, and a part is in memory.
- */
-function memoryOf({
-  bsdiff = true,
-  maxBsdiffSize = 128 * MEGABYTE,
-  maxChunkSize = 32 * MEGABYTE,
-}: GenerateDeltaOptions): number {
-  return 400 * MEGABYTE + 2 * maxChunkSize + (bsdiff ? 18 * maxBsdiffSize : 0);
 }
 
 function infoOf(info: NativeInfo): DeltaInfo {
@@ -206,19 +94,6 @@ function infoOf(info: NativeInfo): DeltaInfo {
   };
 }
 
-async function signatures(
-  signers: Signer[],
-  data: Uint8Array,
-  signal: AbortSignal,
-): Promise<Record<string, Uint8Array[]>> {
-  const result: Record<string, Uint8Array[]> = {};
-  for (const signer of signers) {
-    if (isGpg(signer)) continue; // refused before
-    (result[metadataKey(signer.type)] ??= []).push(...(await signaturesBy(signer, data, signal)));
-  }
-  return result;
-}
-
 /** `repo.deltas`. Names are `FROM-TO`, or `TO` for a delta from nothing, in checksums of commits. */
 export class Deltas {
   readonly #repo: RepoInner;
@@ -236,30 +111,7 @@ export class Deltas {
    * @throws {OstreeError} `NOT_FOUND` without a commit or one of its objects, `CORRUPT` when one is damaged
    */
   async generate(options: GenerateDeltaOptions): Promise<GeneratedDelta> {
-    checkOptions(options);
-    checkGenerateOptions(options);
-    const repo = this.#repo;
-    return await repo.lifetime.sequence(options, (signal) => this.#generate(options, signal));
-  }
-
-  async #generate(options: GenerateDeltaOptions, signal: AbortSignal): Promise<GeneratedDelta> {
-    const repo = this.#repo;
-    const step = stepsUnder(signal);
-    const nativeOptions = toNative(options);
-    const { name, staged, data } = await step((call) =>
-      native().deltaGenerate(repo.native, nativeOptions, call),
-    );
-    if (!staged) return { ...name, generated: false };
-    try {
-      const signers = options.sign === undefined ? [] : checkSigners(options.sign, 'options.sign');
-      const signed = data ? await signatures(signers, data, signal) : {};
-      const { filename } = nativeOptions;
-      await step((call) => native().deltaPublish(repo.native, staged, name.name, filename, signed, call));
-    } catch (error) {
-      await stepsUnder(new AbortController().signal)((call) => native().deltaDiscard(staged, call));
-      throw error;
-    }
-    return { ...name, generated: true };
+    return await generate(this.#repo, options);
   }
 
   /**
@@ -270,25 +122,7 @@ export class Deltas {
     list: Omit<GenerateDeltaOptions, 'signal'>[],
     options: GenerateManyOptions = {},
   ): Promise<GeneratedDelta[]> {
-    checkArray(list, 'list');
-    for (const [i, entry] of list.entries()) checkGenerateOptions(entry, `list[${i}]`);
-    checkOptions(options);
-    const { concurrency = availableParallelism(), memoryLimit = totalmem() / 2, onProgress } = options;
-    checkInteger(concurrency, 'options.concurrency', 1);
-    if (options.memoryLimit !== undefined) checkInteger(memoryLimit, 'options.memoryLimit', 1);
-    if (onProgress !== undefined) checkFunction(onProgress, 'options.onProgress');
-    let done = 0;
-    return await this.#repo.lifetime.sequence(options, (outer) =>
-      new Tasks({ signal: outer, concurrency, budget: memoryLimit }).map(
-        list,
-        memoryOf,
-        async (entry, signal) => {
-          const result = await this.#generate(entry, signal);
-          onProgress?.({ done: ++done, total: list.length });
-          return result;
-        },
-      ),
-    );
+    return await generateMany(this.#repo, list, options);
   }
 
   /** The deltas of the repository, sorted by name. As `ostree_repo_list_static_delta_names()`. */

@@ -3,7 +3,7 @@ import type { CallOptions } from './call.js';
 import { checkObject, checkRev } from './check.js';
 import type { MetadataInput } from './commit.js';
 import { native } from './native.js';
-import type { RepoInner } from './repo.js';
+import type { RepoInner } from './repo-inner.js';
 import type { Rev } from './types.js';
 
 export async function setDetachedMetadata(

@@ -15,7 +15,7 @@ import {
 } from './check.js';
 import { collect } from './iterate.js';
 import { native } from './native.js';
-import type { RepoInner } from './repo.js';
+import type { RepoInner } from './repo-inner.js';
 import type { Rev } from './types.js';
 
 export type { DiffAspect, DiffEntry, DiffStats };

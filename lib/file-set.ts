@@ -4,7 +4,7 @@ import { onAbort, untilAborted } from './abort.js';
 import { stepsUnder } from './call.js';
 import { checkInteger, checkObject, checkString, typeError, valueError } from './check.js';
 import { native } from './native.js';
-import type { RepoInner } from './repo.js';
+import type { RepoInner } from './repo-inner.js';
 
 /** What one native call takes: so many entries, or bytes of content. */
 const BATCH = 256;

@@ -4,7 +4,7 @@ import { checkBoolean, checkOptions } from './check.js';
 import { type ObjectName, OstreeError } from './errors.js';
 import { checkNotHolding } from './holding.js';
 import { native } from './native.js';
-import type { RepoInner } from './repo.js';
+import type { RepoInner } from './repo-inner.js';
 import type { Checksum } from './types.js';
 
 export interface FsckProgress {

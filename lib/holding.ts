@@ -3,7 +3,7 @@
 import { AsyncLocalStorage } from 'node:async_hooks';
 
 import { OstreeError } from './errors.js';
-import type { RepoInner } from './repo.js';
+import type { RepoInner } from './repo-inner.js';
 
 interface Holding {
   path: string;

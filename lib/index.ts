@@ -20,7 +20,8 @@ export { type Feature, features, type Version, version } from './version.js';
 // repository
 export type { ConfigValue, RepoConfig } from './config.js';
 export type { LockOptions, RepoLock } from './lock.js';
-export { type CreateOptions, type OpenOptions, Repo, type RepoMode } from './repo.js';
+export { Repo } from './repo.js';
+export type { CreateOptions, OpenOptions, RepoMode } from './repo-inner.js';
 
 // refs
 export type { ListRefsOptions, RefInfo, RefPlace, ResolveRevOptions, SetRefOptions } from './refs.js';
@@ -141,17 +142,19 @@ export { createRepoHandler, type RepoHandler, type RepoHandlerOptions } from './
 
 // static deltas
 export type {
+  DeltaProgress,
+  GeneratedDelta,
+  GenerateDeltaOptions,
+  GenerateManyOptions,
+} from './delta-generate.js';
+export type {
   AppliedDelta,
   ApplyDeltaOptions,
   DeltaFallback,
   DeltaInfo,
   DeltaName,
   DeltaPart,
-  DeltaProgress,
   Deltas,
-  GeneratedDelta,
-  GenerateDeltaOptions,
-  GenerateManyOptions,
   ReindexOptions,
 } from './deltas.js';
 

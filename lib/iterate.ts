@@ -2,7 +2,7 @@
 import type { Cursor } from '../typings/addon.js';
 import type { CallOptions, Step } from './call.js';
 import { native } from './native.js';
-import type { RepoInner } from './repo.js';
+import type { RepoInner } from './repo-inner.js';
 
 /** Yields the items; ends with an error as soon as the signal is aborted or the Repo is closed. */
 export async function* iterate<T>(

@@ -5,7 +5,8 @@ import { checkInteger, checkOneOf } from './check.js';
 import { checkNotHolding } from './holding.js';
 import { Lifetime } from './lifetime.js';
 import { native } from './native.js';
-import { Repo, type RepoInner } from './repo.js';
+import { Repo } from './repo.js';
+import type { RepoInner } from './repo-inner.js';
 
 export interface LockOptions extends CallOptions {
   /** Milliseconds to wait for others, of this process or another, before LOCKED. 30 000 unless given. */

@@ -20,7 +20,7 @@ import type { ObjectName } from './errors.js';
 import { checkNotHolding } from './holding.js';
 import { iterate } from './iterate.js';
 import { native } from './native.js';
-import type { RepoInner } from './repo.js';
+import type { RepoInner } from './repo-inner.js';
 import { contentOf } from './tree.js';
 import type { Checksum, Rev } from './types.js';
 

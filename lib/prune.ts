@@ -15,7 +15,7 @@ import {
 import { enableTombstones } from './fsck.js';
 import { checkNotHolding } from './holding.js';
 import { native } from './native.js';
-import type { RepoInner } from './repo.js';
+import type { RepoInner } from './repo-inner.js';
 import type { Checksum } from './types.js';
 
 export interface PruneOptions extends CallOptions {

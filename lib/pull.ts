@@ -24,7 +24,8 @@ import {
 import { OstreeError } from './errors.js';
 import { checkUrl, type FetchOptions, fetchOptions } from './fetch.js';
 import { native } from './native.js';
-import { Repo, type RepoInner } from './repo.js';
+import { Repo } from './repo.js';
+import type { RepoInner } from './repo-inner.js';
 import type { Checksum, Rev } from './types.js';
 
 /** How far a pull is. Sizes in bytes. What libostree fetches before any object (refs, the summary) is not counted. */

@@ -14,7 +14,7 @@ import {
 } from './check.js';
 import { OstreeError } from './errors.js';
 import { native } from './native.js';
-import type { RepoInner } from './repo.js';
+import type { RepoInner } from './repo-inner.js';
 import type { Checksum, Rev } from './types.js';
 
 export type { RefInfo };

@@ -18,7 +18,7 @@ import { checkUrl, type FetchOptions, fetchOptions } from './fetch.js';
 import { jsonSafe } from './json.js';
 import { native } from './native.js';
 import { configEntries, type RemoteConfig, remoteConfig, type RemoteSettings } from './remote_options.js';
-import type { RepoInner } from './repo.js';
+import type { RepoInner } from './repo-inner.js';
 import type { Checksum } from './types.js';
 
 /** GPG public keys: binary or armoured data, armoured text, or the paths of key files. */

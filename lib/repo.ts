@@ -1,78 +1,44 @@
 import { resolve } from 'node:path';
 import type { Readable } from 'node:stream';
 
-import type { OpenedRepo, RepoHandle, RepoInfo } from '../typings/addon.js';
+import type { OpenedRepo, RepoInfo } from '../typings/addon.js';
 import { type CallOptions, run } from './call.js';
 import { checkBoolean, checkCollectionId, checkName, checkOneOf, checkOptions } from './check.js';
 import { checkout, type CheckoutOptions, type CheckoutResult } from './checkout.js';
-import type { ObjectName } from './errors.js';
 import { commit, type CommitOptions, type CommitResult, type MetadataInput } from './commit.js';
-import * as commits from './commit-read.js';
 import { RepoConfig } from './config.js';
 import { Deltas } from './deltas.js';
 import { setDetachedMetadata } from './detached.js';
-import { diff, type Diff, type DiffOptions, type DiffSource } from './diff.js';
 import { fsck, type FsckOptions, type FsckReport } from './fsck.js';
 import { type CloseOptions, Lifetime } from './lifetime.js';
 import { lock, type LockOptions, type RepoLock } from './lock.js';
 import { native } from './native.js';
 import { prune, type PruneOptions, type PruneResult } from './prune.js';
-import * as objects from './objects.js';
 import * as pull from './pull.js';
 import * as refs from './refs.js';
 import { type RemoveSignaturesOptions, type Signer, removeSignatures, sign } from './sign.js';
+import { RepoContent } from './repo-content.js';
+import {
+  type CreateOptions,
+  MODES,
+  type OpenOptions,
+  type RepoInner,
+  type RepoMode,
+  setInner,
+} from './repo-inner.js';
 import { Summary } from './summary.js';
 import { Remotes } from './remotes.js';
 import { exportTar, type ExportTarOptions } from './tar.js';
 import { begin, transaction, type Transaction, type TransactionOptions } from './transaction.js';
-import { createReadStream, type ReadStreamOptions } from './stream.js';
-import * as tree from './tree.js';
 import type { Checksum, Rev } from './types.js';
 import { type VerifyOptions, type VerifyResult, verify } from './verify.js';
-
-const MODES = ['archive', 'bare', 'bare-user', 'bare-user-only', 'bare-split-xattrs'] as const;
-
-/** How a repository stores its objects. */
-export type RepoMode = (typeof MODES)[number];
-
-export interface CreateOptions extends CallOptions {
-  /** `bare` unless given, as with `ostree init`. */
-  mode?: RepoMode | undefined;
-  /** The collection that the refs of this repository belong to, such as `org.example.Os`. */
-  collectionId?: string | undefined;
-}
-
-export interface OpenOptions extends CallOptions {
-  /** Where summaries of remotes are cached, for users who may not write the repository. */
-  cacheDir?: string | undefined;
-  /** A directory of further `*.conf` files with remotes. */
-  remotesConfigDir?: string | undefined;
-  /** false: nothing is flushed to disk at the end of a transaction. */
-  fsync?: boolean | undefined;
-}
-
-/** What the files of lib/ need of a Repo. */
-export interface RepoInner {
-  readonly path: string;
-  readonly native: RepoHandle;
-  readonly lifetime: Lifetime;
-}
-
-const inners = new WeakMap<object, RepoInner>();
-
-/** The inside of a Repo, for this package's own files. */
-export function innerOf(repo: Repo): RepoInner {
-  const inner = inners.get(repo);
-  if (!inner) throw new TypeError('not a Repo');
-  return inner;
-}
 
 /**
  * An OSTree repository.
  *
  * Everything on a Repo may run side by side. An open Repo does not keep the process alive; a running call does.
  */
-export class Repo implements AsyncDisposable {
+export class Repo extends RepoContent implements AsyncDisposable {
   /** The settings of the repository. */
   readonly config: RepoConfig;
   /** The summary: the list of refs for those who pull. */
@@ -86,6 +52,7 @@ export class Repo implements AsyncDisposable {
 
   /** @internal Use {@link Repo.open} or {@link Repo.create}. */
   constructor(opened: OpenedRepo) {
+    super();
     this.#info = opened.info;
     this.#inner = {
       path: opened.info.path,
@@ -93,7 +60,7 @@ export class Repo implements AsyncDisposable {
       lifetime: new Lifetime(`Repo ${opened.info.path}`),
     };
     this.#inner.lifetime.watch(this);
-    inners.set(this, this.#inner);
+    setInner(this, this.#inner);
     this.summary = new Summary(this.#inner);
     this.deltas = new Deltas(this.#inner);
     this.config = new RepoConfig(this.#inner, (info) => {
@@ -249,190 +216,6 @@ export class Repo implements AsyncDisposable {
    */
   resetRef(ref: string, rev: Rev, options: CallOptions = {}): Promise<void> {
     return refs.resetRef(this.#inner, ref, rev, options);
-  }
-
-  // commits: reading, log, diff
-
-  /**
-   * What a commit says of itself. Wraps `ostree_repo_load_commit()`, `ostree_repo_read_commit_detached_metadata()`
-   * and `ostree_commit_get_object_sizes()`.
-   *
-   * @throws {OstreeError} `NOT_FOUND`; `CORRUPT` when the object is damaged
-   */
-  readCommit(rev: Rev, options: commits.ReadCommitOptions = {}): Promise<commits.Commit> {
-    return commits.readCommit(this.#inner, rev, options);
-  }
-
-  /**
-   * A commit, its parent, and so on, as `ostree log`. It ends without an error where the history that was pulled
-   * ends. Wraps `ostree_repo_load_commit()`.
-   *
-   * @throws {OstreeError} `NOT_FOUND` for the first commit, `CORRUPT` for any, on `next()`
-   */
-  log(rev: Rev, options: commits.LogOptions = {}): AsyncIterableIterator<commits.Commit> {
-    return commits.log(this.#inner, rev, options);
-  }
-
-  /**
-   * What is different between two commits, or a commit and a directory of this machine, or two directories: the
-   * paths that `ostree diff` prints, each with what changed. Files are read and hashed on all cores.
-   * Wraps `ostree_diff_dirs_with_options()`, and `ostree_repo_traverse_commit()` for `stats`.
-   *
-   * @throws {OstreeError} `NOT_FOUND`, `NOT_DIRECTORY`, `PERMISSION_DENIED`; `CORRUPT` when an object that had to be
-   * read is damaged; `FAILED` when a file kept changing
-   */
-  diff(from: DiffSource, to: DiffSource, options: DiffOptions = {}): Promise<Diff> {
-    return diff(this.#inner, from, to, options);
-  }
-
-  // trees and files
-  //
-  // A path leads from the root of the commit, whether it begins with a slash or not. Symlinks on the way are
-  // followed inside the tree, 40 at most, and never out of it.
-
-  /**
-   * What is at a path; a symlink at its end is followed. Wraps `ostree_repo_load_file()`.
-   *
-   * @throws {OstreeError} `NOT_FOUND`, `NOT_DIRECTORY`; with a checksum, an object of the repository is missing
-   */
-  stat(rev: Rev, path: string, options: CallOptions = {}): Promise<tree.Entry> {
-    return tree.stat(this.#inner, rev, path, true, options);
-  }
-
-  /** What is at a path; a symlink at its end is what it tells of. Wraps `ostree_repo_load_file()`. */
-  lstat(rev: Rev, path: string, options: CallOptions = {}): Promise<tree.Entry> {
-    return tree.stat(this.#inner, rev, path, false, options);
-  }
-
-  /**
-   * What is in a directory: files and symlinks, then directories, each sorted by the bytes of their names.
-   * Wraps `ostree_repo_load_file()`.
-   *
-   * @throws {OstreeError} `NOT_FOUND`, `NOT_DIRECTORY`
-   */
-  readdir(rev: Rev, path: string, options: CallOptions = {}): Promise<tree.Entry[]> {
-    return tree.readdir(this.#inner, rev, path, options);
-  }
-
-  /**
-   * What is at a path, and all that is below it, in the order of `ostree ls -R`: each directory before what is in
-   * it, and in it the files before the directories. A prune may run in the midst of it. Wraps `ostree_repo_load_file()`.
-   */
-  walk(rev: Rev, path = '/', options: CallOptions = {}): AsyncIterableIterator<tree.Entry> {
-    return tree.walk(this.#inner, rev, path, options);
-  }
-
-  /**
-   * The target of a symlink; a byte of it that is not UTF-8 reads `\\xff`. Wraps `ostree_repo_load_file()`.
-   *
-   * @throws {OstreeError} `INVALID_ARGUMENT` when there is something else
-   */
-  readlink(rev: Rev, path: string, options: CallOptions = {}): Promise<string> {
-    return tree.readlink(this.#inner, rev, path, options);
-  }
-
-  /** The extended attributes of what is at a path, by name. Wraps `ostree_repo_load_file()`. */
-  xattrs(rev: Rev, path: string, options: tree.XattrsOptions = {}): Promise<Record<string, Buffer>> {
-    return tree.xattrs(this.#inner, rev, path, options);
-  }
-
-  /**
-   * The content of a file, as `ostree cat`. Wraps `ostree_repo_load_file()`, and like it does not compare the
-   * content with its checksum: that is what fsck is for.
-   *
-   * @throws {OstreeError} `NOT_FOUND`, `NOT_DIRECTORY`, `IS_DIRECTORY`, `TOO_LARGE` when it exceeds `maxSize`
-   */
-  readFile(rev: Rev, path: string, options?: tree.ReadFileOptions & { encoding?: null }): Promise<Buffer>;
-  readFile(rev: Rev, path: string, options: BufferEncoding | tree.ReadStringOptions): Promise<string>;
-  readFile(
-    rev: Rev,
-    path: string,
-    options: BufferEncoding | tree.ReadFileOptions = {},
-  ): Promise<Buffer | string> {
-    return tree.readFile(this.#inner, rev, path, options);
-  }
-
-  /**
-   * The content of a file, or a part of it, as a stream. It is opened when it is first read from. In an archive
-   * repository what lies before `start` has to be inflated. Aborting the signal destroys it with the signal's
-   * reason, closing the Repo with `CLOSED`. Wraps `ostree_repo_load_file()`.
-   */
-  createReadStream(rev: Rev, path: string, options: ReadStreamOptions = {}): Readable {
-    return createReadStream(this.#inner, rev, path, options);
-  }
-
-  // objects
-
-  /**
-   * The objects of the repository and its parent, of every type, sorted by checksum; not those that a transaction has
-   * yet to commit. Wraps what `ostree_repo_list_objects()` does.
-   */
-  objects(options: CallOptions = {}): AsyncIterableIterator<ObjectName> {
-    return objects.objects(this.#inner, options);
-  }
-
-  /**
-   * The objects that a commit consists of, and with `depth` those of its ancestors: each once, in no order. They are
-   * found on all cores, before the first is delivered. What a partial commit lacks is among them, as far as it is
-   * known. Wraps what `ostree_repo_traverse_commit()` does.
-   *
-   * @throws {OstreeError} on `next()`: `NOT_FOUND` when the commit, or a directory of one that is not partial, is
-   * missing; `CORRUPT` when a commit or directory is damaged
-   */
-  reachable(rev: Rev, options: objects.ReachableOptions = {}): AsyncIterableIterator<ObjectName> {
-    return objects.reachable(this.#inner, rev, options);
-  }
-
-  /** Whether an object is here, or in the parent repository. Wraps `ostree_repo_has_object()`. */
-  hasObject(name: ObjectName, options: CallOptions = {}): Promise<boolean> {
-    return objects.hasObject(this.#inner, name, options);
-  }
-
-  /**
-   * Reads an object, and compares it with its checksum: of a file the content and all that a tree says of it, of
-   * metadata the stored bytes and what they mean. Wraps `ostree_repo_load_file()` and `ostree_repo_load_variant()`.
-   *
-   * @throws {OstreeError} `NOT_FOUND`, `CORRUPT`, `TOO_LARGE` when a file exceeds `maxSize`
-   */
-  readObject(name: ObjectName, options: objects.ReadObjectOptions = {}): Promise<objects.StoredObject> {
-    return objects.readObject(this.#inner, name, options);
-  }
-
-  /**
-   * Bytes that an object takes up: of a file in an archive repository compressed, with its header.
-   * Wraps `ostree_repo_query_object_storage_size()`.
-   *
-   * @throws {OstreeError} `NOT_FOUND`
-   */
-  objectSize(name: ObjectName, options: CallOptions = {}): Promise<number> {
-    return objects.objectSize(this.#inner, name, options);
-  }
-
-  /**
-   * Deletes an object; with a commit its detached metadata, and it leaves a tombstone where `core.tombstone-commits`
-   * is set. Nobody asks whether anything needs it: that is what prune is for. It needs the repository for itself.
-   * Wraps `ostree_repo_delete_object()`.
-   *
-   * @throws {OstreeError} `NOT_FOUND`, also of what only the parent repository has; `LOCKED`
-   */
-  deleteObject(name: ObjectName, options: CallOptions = {}): Promise<void> {
-    return objects.deleteObject(this.#inner, name, options);
-  }
-
-  /**
-   * Marks a commit as one whose objects are not all here, or takes the mark away. A commit that is marked already
-   * keeps its reason. Wraps `ostree_repo_mark_commit_partial_reason()`.
-   *
-   * @param reason - `pull`: they are yet to be pulled; `fsck`: they were lost
-   * @throws {OstreeError} `NOT_FOUND` without the commit
-   */
-  markPartial(
-    commit: Rev,
-    partial: boolean,
-    reason: 'pull' | 'fsck' = 'pull',
-    options: CallOptions = {},
-  ): Promise<void> {
-    return objects.markPartial(this.#inner, commit, partial, reason, options);
   }
 
   // commits: writing, transactions

@@ -7,7 +7,8 @@ import { finished, pipeline } from 'node:stream/promises';
 import { checkFunction, checkInteger, checkOptions } from './check.js';
 import { OstreeError } from './errors.js';
 import { isFresh, requestedRange } from './http-range.js';
-import { innerOf, type Repo, type RepoInner } from './repo.js';
+import type { Repo } from './repo.js';
+import { innerOf, type RepoInner } from './repo-inner.js';
 import { requestedPath, servedPath, type ServedPath } from './served-paths.js';
 
 export interface RepoHandlerOptions {

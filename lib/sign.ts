@@ -25,7 +25,7 @@ import {
 } from './keys.js';
 import { OstreeError } from './errors.js';
 import { native } from './native.js';
-import type { RepoInner } from './repo.js';
+import type { RepoInner } from './repo-inner.js';
 import type { Rev } from './types.js';
 
 /** A secret key that gpg has. gpg asks for a passphrase as it is configured to, by its agent. */

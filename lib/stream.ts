@@ -7,7 +7,7 @@ import type { CallOptions } from './call.js';
 import { checkInteger, checkOptions, checkRev, checkSignal, valueError } from './check.js';
 import { OstreeError } from './errors.js';
 import { native } from './native.js';
-import type { RepoInner } from './repo.js';
+import type { RepoInner } from './repo-inner.js';
 import { checkPath } from './tree.js';
 import type { Rev } from './types.js';
 

@@ -5,7 +5,7 @@ import { checkBoolean, checkObject, checkOptions, typeError, valueError } from '
 import { type MetadataInput, signNew } from './commit.js';
 import { jsonSafe } from './json.js';
 import { native } from './native.js';
-import type { RepoInner } from './repo.js';
+import type { RepoInner } from './repo-inner.js';
 import { type Signer, checkSigners, isGpg, metadataKey, nativeGpgSigner, signaturesBy } from './sign.js';
 import { inTurn } from './turns.js';
 import type { Checksum } from './types.js';

@@ -5,7 +5,7 @@ import type { Deployment, DeploymentSnapshot } from './deployment.js';
 import { OstreeError } from './errors.js';
 import { checkNotHolding } from './holding.js';
 import type { Lifetime } from './lifetime.js';
-import type { RepoInner } from './repo.js';
+import type { RepoInner } from './repo-inner.js';
 import type { SysrootLocking } from './sysroot-lock.js';
 
 export interface SysrootInner {

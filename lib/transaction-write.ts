@@ -19,7 +19,7 @@ import {
 } from './file-set.js';
 import { native } from './native.js';
 import { checkObjectName } from './objects.js';
-import type { RepoInner } from './repo.js';
+import type { RepoInner } from './repo-inner.js';
 import type { Checksum } from './types.js';
 
 export type { FileContent, FileMetadata };

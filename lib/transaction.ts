@@ -4,7 +4,8 @@ import { type CallOptions, run, stepsUnder } from './call.js';
 import { checkBoolean, checkChecksum, checkFunction, checkOptions, valueError } from './check.js';
 import { takesFiles, withFiles } from './commit-files.js';
 import type { Commit, ReadCommitOptions } from './commit-read.js';
-import { type CommitOptions, commitSigners, commitSpec, type MetadataInput, signNew } from './commit.js';
+import { type CommitOptions, type MetadataInput, signNew } from './commit.js';
+import { commitSigners, commitSpec } from './commit-spec.js';
 import type { ObjectName } from './errors.js';
 import { whileFeeding } from './feed.js';
 import type { FileContent } from './file-set.js';
@@ -18,7 +19,8 @@ import {
   type ResolveRevOptions,
   type SetRefOptions,
 } from './refs.js';
-import { innerOf, Repo, type RepoInner } from './repo.js';
+import { Repo } from './repo.js';
+import { innerOf, type RepoInner } from './repo-inner.js';
 import type { Signer } from './sign.js';
 import { readFile, type ReadFileOptions, type ReadStringOptions } from './tree.js';
 import * as write from './transaction-write.js';

@@ -16,7 +16,7 @@ import {
 import { OstreeError } from './errors.js';
 import { collect, iterate } from './iterate.js';
 import { native } from './native.js';
-import type { RepoInner } from './repo.js';
+import type { RepoInner } from './repo-inner.js';
 import type { Rev } from './types.js';
 
 /**

@@ -26,7 +26,7 @@ import {
   systemKeys,
 } from './keys.js';
 import { native } from './native.js';
-import type { RepoInner } from './repo.js';
+import type { RepoInner } from './repo-inner.js';
 import { signatureType } from './sign.js';
 import type { Rev } from './types.js';
 

@@ -1,0 +1,217 @@
+// The options of a commit, checked and put as the addon wants them.
+import { resolve } from 'node:path';
+import { Readable } from 'node:stream';
+
+import type { CommitSourceSpec, CommitSpec } from '../typings/addon.js';
+import {
+  checkArray,
+  checkBoolean,
+  checkChecksum,
+  checkInteger,
+  checkName,
+  checkObject,
+  checkOptions,
+  checkRef,
+  checkRev,
+  checkString,
+  typeError,
+  valueError,
+} from './check.js';
+import type { CommitOptions } from './commit.js';
+import { fedWith } from './feed.js';
+import { checkEntries } from './file-set.js';
+import { checkSigners, type Signer } from './sign.js';
+import { checkTreePath, notSupported, skips } from './skip.js';
+
+/** What a part of the commit path cannot do yet. An option that is not understood is refused, never ignored. */
+const NOT_YET = ['generateSizes', 'composefs', 'selinux', 'consume', 'devinoCache'] as const;
+
+function checkSupported(options: object): void {
+  for (const [name, value] of Object.entries(options)) {
+    if ((NOT_YET as readonly string[]).includes(name) && value !== undefined && value !== false)
+      throw notSupported(`options.${name}`);
+  }
+}
+
+/** A path in the tree that need not begin with a slash. */
+function checkPrefix(value: unknown, name: string): asserts value is string {
+  checkString(value, name);
+  if (value.split('/').some((part) => part === '.' || part === '..'))
+    throw valueError(name, `must not contain '.' or '..'. Received '${value}'`);
+}
+
+/** Absolute, with the slash at the end, which makes the kernel follow a symbolic link, kept. */
+function absolute(path: string): string {
+  return resolve(path) + (/[^/]\/$/.test(path) ? '/' : '');
+}
+
+function source(value: unknown, name: string): CommitSourceSpec {
+  if (typeof value === 'string') {
+    checkName(value, name);
+    return { dir: absolute(value) };
+  }
+  if (typeof value !== 'object' || value === null || Array.isArray(value))
+    throw typeError(
+      name,
+      "a path, or an object with one of 'dir', 'ref', 'contents', 'tar' and 'files'",
+      value,
+    );
+  const kinds = ['dir', 'ref', 'contents', 'tar', 'files'].filter((kind) => kind in value);
+  if (kinds.length !== 1)
+    throw valueError(name, "must have one of 'dir', 'ref', 'contents', 'tar' and 'files'");
+  const { dir, ref, subpath, contents, metadata, files, prefix } = value as Record<string, unknown>;
+  if (prefix !== undefined) checkPrefix(prefix, `${name}.prefix`);
+  switch (kinds[0]) {
+    case 'dir':
+      checkName(dir, `${name}.dir`);
+      return { dir: absolute(dir), prefix };
+    case 'ref':
+      checkRev(ref, `${name}.ref`);
+      if (subpath !== undefined) checkPrefix(subpath, `${name}.subpath`);
+      return { ref, subpath, prefix };
+    case 'contents':
+      checkChecksum(contents, `${name}.contents`);
+      checkChecksum(metadata, `${name}.metadata`);
+      return { contents, metadata, prefix };
+    case 'files':
+      checkEntries(files, `${name}.files`);
+      return { prefix };
+    case 'tar':
+      return tarSource(value as Record<string, unknown>, name, prefix);
+    default:
+      throw notSupported(`${name}.${kinds[0]}`);
+  }
+}
+
+function tarSource(
+  { tar, autocreateParents, whiteouts }: Record<string, unknown>,
+  name: string,
+  prefix: string | undefined,
+): CommitSourceSpec {
+  if (autocreateParents !== undefined) checkBoolean(autocreateParents, `${name}.autocreateParents`);
+  if (whiteouts !== undefined) checkBoolean(whiteouts, `${name}.whiteouts`);
+  const common = { prefix, autocreateParents, whiteouts };
+  // It would be an empty archive.
+  if (tar instanceof Readable && tar.readableEnded)
+    throw valueError(`${name}.tar`, 'must not be a stream that was read to its end before');
+  if (tar instanceof Uint8Array || tar instanceof Readable) return fedWith(common, tar, `${name}.tar`);
+  if (typeof tar !== 'string') throw typeError(`${name}.tar`, 'a path, a Readable or a Uint8Array', tar);
+  checkName(tar, `${name}.tar`);
+  return { ...common, tar: resolve(tar) };
+}
+
+function sources(tree: unknown): CommitSourceSpec[] {
+  if (tree === undefined) throw typeError('options.tree', 'a path, a source or an array of them', tree);
+  if (!Array.isArray(tree)) return [source(tree, 'options.tree')];
+  return tree.map((value, i) => source(value, `options.tree[${i}]`));
+}
+
+const MODE_BITS = 0o7777;
+
+function statOverrides(value: unknown): CommitSpec['statOverride'] {
+  if (value === undefined) return {};
+  checkObject(value, 'options.statOverride');
+  const result: NonNullable<CommitSpec['statOverride']> = {};
+  for (const [path, change] of Object.entries(value)) {
+    const name = `options.statOverride['${path}']`;
+    checkTreePath(path, name);
+    checkObject(change, name);
+    const { add, set } = change;
+    if ((add === undefined) === (set === undefined))
+      throw valueError(name, "must have one of 'add' and 'set'");
+    if (add !== undefined) checkInteger(add, `${name}.add`, 0, MODE_BITS);
+    if (set !== undefined) checkInteger(set, `${name}.set`, 0, MODE_BITS);
+    result[path] = { add, set };
+  }
+  return result;
+}
+
+const MAX_ID = 2 ** 32 - 2; // the last is "no change" to chown()
+
+function owners({ owner, canonicalPermissions }: CommitOptions): { uid?: number; gid?: number } {
+  const result: { uid?: number; gid?: number } = {};
+  if (owner === undefined) return result;
+  checkObject(owner, 'options.owner');
+  for (const id of ['uid', 'gid'] as const) {
+    const value = owner[id];
+    if (value === undefined) continue;
+    checkInteger(value, `options.owner.${id}`, 0, MAX_ID);
+    if (canonicalPermissions && value !== 0)
+      throw valueError(`options.owner.${id}`, 'must be 0 together with canonicalPermissions');
+    result[id] = value;
+  }
+  return result;
+}
+
+function seconds(timestamp: unknown): number | undefined {
+  if (timestamp === undefined) return undefined;
+  if (!(timestamp instanceof Date)) throw typeError('options.timestamp', 'a Date', timestamp);
+  const result = Math.floor(timestamp.getTime() / 1000);
+  if (!(result >= 0)) throw valueError('options.timestamp', 'must be a valid date from 1970 on');
+  return result;
+}
+
+/** Empty: in the repository. */
+function cachePath(cache: unknown): string | undefined {
+  if (cache === undefined || cache === false) return undefined;
+  if (cache === true) return '';
+  if (typeof cache !== 'string') throw typeError('options.cache', 'a boolean or a path', cache);
+  checkName(cache, 'options.cache');
+  return resolve(cache);
+}
+
+const FLAGS = [
+  'bindings',
+  'bootable',
+  'canonicalPermissions',
+  'modeRoExecutables',
+  'xattrs',
+  'skipIfUnchanged',
+  'fsync',
+] as const;
+
+/** Checks the meaning of the options, and puts them as the addon wants them. */
+export function commitSpec(options: CommitOptions): CommitSpec {
+  checkOptions(options);
+  checkSupported(options);
+  const { branch, parent, base, subject, body, version, bindRefs, concurrency } = options;
+  if (branch !== undefined) checkRef(branch, 'options.branch');
+  if (parent !== undefined && parent !== null) checkChecksum(parent, 'options.parent');
+  if (base !== undefined) checkRev(base, 'options.base');
+  for (const [name, text] of Object.entries({ subject, body, version }))
+    if (text !== undefined) checkString(text, `options.${name}`);
+  if (bindRefs !== undefined) {
+    checkArray(bindRefs, 'options.bindRefs');
+    for (const [i, ref] of bindRefs.entries()) checkRef(ref, `options.bindRefs[${i}]`);
+  }
+  if (concurrency !== undefined) checkInteger(concurrency, 'options.concurrency', 1, 1024);
+  for (const flag of FLAGS) if (options[flag] !== undefined) checkBoolean(options[flag], `options.${flag}`);
+  checkMetadata(options.metadata, 'options.metadata');
+  checkMetadata(options.detachedMetadata, 'options.detachedMetadata');
+  return {
+    ...Object.fromEntries(FLAGS.map((flag) => [flag, options[flag]])),
+    ...owners(options),
+    ...skips(options.skip),
+    tree: sources(options.tree),
+    cache: cachePath(options.cache),
+    statOverride: statOverrides(options.statOverride),
+    timestamp: seconds(options.timestamp),
+    bindRefs: bindRefs ? [...bindRefs] : undefined,
+    branch,
+    parent,
+    base,
+    subject,
+    body,
+    version,
+    concurrency,
+  };
+}
+
+function checkMetadata(value: unknown, name: string): void {
+  if (value !== undefined) checkObject(value, name);
+}
+
+/** Those of `options.sign`, checked. */
+export function commitSigners({ sign = [] }: Pick<CommitOptions, 'sign'>): Signer[] {
+  return checkSigners(sign, 'options.sign');
+}
