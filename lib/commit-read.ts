@@ -6,7 +6,7 @@ import type { CallOptions } from './call.js';
 import { checkBoolean, checkInteger, checkOptions, checkRev, checkSignal } from './check.js';
 import type { ObjectName } from './errors.js';
 import { iterate } from './iterate.js';
-import { jsonSafe } from './json.js';
+import { withJson } from './json.js';
 import { native } from './native.js';
 import type { RepoInner } from './repo-inner.js';
 import type { Checksum, Rev } from './types.js';
@@ -81,14 +81,11 @@ function unpackSizes(packed: Buffer): ObjectSize[] {
 
 /** What the addon says of a commit. */
 export function toCommit({ timestamp, detachedMetadata, sizes: packed, ...info }: CommitInfo): Commit {
-  const commit: Commit = {
+  const commit: Commit = withJson({
     ...info,
     timestamp: new Date(timestamp * 1000),
     detachedMetadata: detachedMetadata ?? null,
-    toJSON: () => jsonSafe({ ...commit, toJSON: undefined }),
-  };
-  // Neither a structured clone nor a comparison meets it.
-  Object.defineProperty(commit, 'toJSON', { enumerable: false });
+  });
   // There may be a hundred thousand, so they are only made for whoever looks.
   let sizes: ObjectSize[] | undefined;
   if (packed) {
@@ -127,7 +124,7 @@ async function* history(
   repo.lifetime.check();
   if (limit === 0) return;
   let count = 0;
-  for await (const commit of iterate(repo, native().commitLog(repo.native, rev, variants), options)) {
+  for await (const commit of iterate(repo, () => native().commitLog(repo.native, rev, variants), options)) {
     yield toCommit(commit);
     if (++count >= limit) return;
   }

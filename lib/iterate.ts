@@ -4,12 +4,14 @@ import type { CallOptions, Step } from './call.js';
 import { native } from './native.js';
 import type { RepoInner } from './repo-inner.js';
 
-/** Yields the items; ends with an error as soon as the signal is aborted or the Repo is closed. */
+/** Yields the items; ends with an error as soon as the signal is aborted or the Repo is closed. It begins with the first `next()`. */
 export async function* iterate<T>(
   repo: RepoInner,
-  cursor: Cursor<T>,
+  begin: () => Cursor<T>,
   options: CallOptions,
 ): AsyncGenerator<T, void, undefined> {
+  repo.lifetime.check();
+  const cursor = begin();
   for (;;) {
     const { items, done } = await repo.lifetime.run(options, (call) => native().cursorNext(cursor, call));
     for (const item of items) {

@@ -1,8 +1,7 @@
 // What JSON cannot say, said in JSON.
 
 /**
- * A value that JSON.stringify takes: a bigint becomes its decimal digits, bytes become base64. Everything that
- * may hold metadata applies it in its `toJSON`.
+ * A value that JSON.stringify takes: a bigint becomes its decimal digits, bytes become base64.
  */
 export function jsonSafe(value: unknown): unknown {
   if (typeof value === 'bigint') return value.toString();
@@ -13,4 +12,13 @@ export function jsonSafe(value: unknown): unknown {
     return (value as { toJSON(): unknown }).toJSON();
   // fromEntries makes own properties, of a key `__proto__` too.
   return Object.fromEntries(Object.entries(value).map(([key, entry]) => [key, jsonSafe(entry)]));
+}
+
+/**
+ * Gives a value that has metadata its `toJSON`, the same object otherwise. It is not enumerable: neither a structured
+ * clone nor a comparison meets it.
+ */
+export function withJson<T extends object>(value: T): T & { toJSON(): unknown } {
+  const toJSON = () => jsonSafe({ ...value });
+  return Object.defineProperty(value, 'toJSON', { value: toJSON }) as T & { toJSON(): unknown };
 }

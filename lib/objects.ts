@@ -19,6 +19,7 @@ import { type Commit, toCommit } from './commit-read.js';
 import type { ObjectName } from './errors.js';
 import { checkNotHolding } from './holding.js';
 import { iterate } from './iterate.js';
+import { withJson } from './json.js';
 import { native } from './native.js';
 import type { RepoInner } from './repo-inner.js';
 import { contentOf } from './tree.js';
@@ -84,6 +85,7 @@ export interface MetadataObject extends Raw {
   /** Of these, `checksum` is that of the commit. */
   type: 'commitmeta' | 'tombstone-commit';
   metadata: Record<string, unknown>;
+  toJSON(): unknown;
 }
 
 /** An object: of each type its parts, and of metadata the stored bytes. */
@@ -102,8 +104,7 @@ export function checkObjectName(
 export function objects(repo: RepoInner, options: CallOptions): AsyncIterableIterator<ObjectName> {
   checkOptions(options);
   checkSignal(options.signal);
-  repo.lifetime.check();
-  return iterate(repo, native().objectList(repo.native), options);
+  return iterate(repo, () => native().objectList(repo.native), options);
 }
 
 export function reachable(
@@ -116,7 +117,6 @@ export function reachable(
   checkSignal(options.signal);
   const { depth = 0 } = options;
   if (depth !== Infinity) checkInteger(depth, 'options.depth');
-  repo.lifetime.check();
   return traverse(repo, rev, depth, options);
 }
 
@@ -130,7 +130,7 @@ async function* traverse(
   const cursor = await repo.lifetime.run(options, (call) =>
     native().objectReachable(repo.native, rev, limit, call),
   );
-  yield* iterate(repo, cursor, options);
+  yield* iterate(repo, () => cursor, options);
 }
 
 export async function hasObject(repo: RepoInner, name: ObjectName, options: CallOptions): Promise<boolean> {
@@ -217,7 +217,7 @@ async function storedObject(
         commit: toCommit(await step((call) => native().commitRead(repo.native, checksum, false, call))),
       };
     default:
-      return { type: type as MetadataObject['type'], checksum, data, metadata };
+      return withJson({ type: type as MetadataObject['type'], checksum, data, metadata });
   }
 }
 

@@ -15,7 +15,7 @@ import {
 } from './check.js';
 import { RemoteCookies } from './cookies.js';
 import { checkUrl, type FetchOptions, fetchOptions } from './fetch.js';
-import { jsonSafe } from './json.js';
+import { withJson } from './json.js';
 import { native } from './native.js';
 import { configEntries, type RemoteConfig, remoteConfig, type RemoteSettings } from './remote_options.js';
 import type { RepoInner } from './repo-inner.js';
@@ -99,6 +99,7 @@ export interface RemoteRef {
   version?: string;
   /** All that the summary tells of it. */
   metadata: Record<string, unknown>;
+  toJSON(): unknown;
 }
 
 export interface RemoteSummary {
@@ -122,7 +123,7 @@ function date(seconds: number): Date {
 }
 
 function remoteRef({ timestamp, ...ref }: NativeRef): RemoteRef {
-  return timestamp === undefined ? ref : { ...ref, timestamp: date(timestamp) };
+  return withJson(timestamp === undefined ? ref : { ...ref, timestamp: date(timestamp) });
 }
 
 function keySource(keys: unknown, name: string, keyIds: unknown = []): KeySource {
@@ -301,8 +302,7 @@ export class Remotes {
    */
   async summary(name: string, options: RemoteFetchOptions = {}): Promise<RemoteSummary> {
     const { bytes, signatures, summary } = await this.#fetch(name, options);
-    const result = { bytes, signatures, refs: summary.refs.map(remoteRef), metadata: summary.metadata };
-    return { ...result, toJSON: () => jsonSafe(result) };
+    return withJson({ bytes, signatures, refs: summary.refs.map(remoteRef), metadata: summary.metadata });
   }
 
   async #fetch(name: string, options: RemoteFetchOptions) {

@@ -3,7 +3,7 @@ import type { SummaryData, SummaryRef as NativeRef } from '../typings/addon.js';
 import { type CallOptions, stepsUnder } from './call.js';
 import { checkBoolean, checkObject, checkOptions, typeError, valueError } from './check.js';
 import { type MetadataInput, signNew } from './commit.js';
-import { jsonSafe } from './json.js';
+import { withJson } from './json.js';
 import { native } from './native.js';
 import type { RepoInner } from './repo-inner.js';
 import { type Signer, checkSigners, isGpg, metadataKey, nativeGpgSigner, signaturesBy } from './sign.js';
@@ -36,6 +36,7 @@ export interface SummaryRef {
   version: string | null;
   /** All that the summary says of it. */
   metadata: Record<string, unknown>;
+  toJSON(): unknown;
 }
 
 /** What is in a summary. */
@@ -65,7 +66,7 @@ function dateOf(seconds: number | undefined): Date | null {
 }
 
 function refOf({ ref, checksum, size, timestamp, version, metadata }: NativeRef): SummaryRef {
-  return { ref, checksum, size, timestamp: dateOf(timestamp), version: version ?? null, metadata };
+  return withJson({ ref, checksum, size, timestamp: dateOf(timestamp), version: version ?? null, metadata });
 }
 
 function infoOf({ summary, signed }: { summary: SummaryData; signed: boolean }): SummaryInfo {
@@ -92,7 +93,7 @@ function infoOf({ summary, signed }: { summary: SummaryData; signed: boolean }):
     metadata: summary.metadata,
     signed,
   };
-  return { ...info, toJSON: () => jsonSafe(info) };
+  return withJson(info);
 }
 
 function checkExpires(value: unknown): void {
@@ -168,7 +169,7 @@ export class Summary {
     return await repo.lifetime.sequence(options, async (signal) => {
       const step = stepsUnder(signal);
       const signed = await step((call) => native().summarySigned(repo.native, call));
-      return await verifySigned(repo, { ...signed, of: 'summary', name: 'Summary' }, options, step);
+      return await verifySigned(repo, { ...signed, of: 'summary', name: 'Summary' }, options, signal);
     });
   }
 }

@@ -119,8 +119,7 @@ export function walk(
   options: CallOptions,
 ): AsyncIterableIterator<Entry> {
   checkPlace(rev, path, options);
-  repo.lifetime.check();
-  return iterate(repo, native().treeWalk(repo.native, rev, path), options);
+  return iterate(repo, () => native().treeWalk(repo.native, rev, path), options);
 }
 
 function checkReadFileOptions(value: unknown): ReadFileOptions {

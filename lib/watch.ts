@@ -23,7 +23,6 @@ export function watch(
   const { signal, persistent = true } = options;
   checkSignal(signal);
   checkBoolean(persistent, 'options.persistent');
-  sysroot.lifetime.check();
   const waiting: Waiting = { ended: false, wake: () => {} };
   const generator = states(sysroot, () => status({ signal }), signal, persistent, waiting);
   const end = generator.return.bind(generator);
@@ -62,6 +61,7 @@ async function* states(
   persistent: boolean,
   waiting: Waiting,
 ): AsyncGenerator<SysrootStatus, void, undefined> {
+  sysroot.lifetime.check();
   let changed = true;
   let failure: Error | undefined;
   // Every change sets the time of this directory, for others to see.

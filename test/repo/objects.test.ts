@@ -448,7 +448,8 @@ describe('bad arguments', () => {
     await expect(repo.markPartial('main', 1 as never)).rejects.toMatchObject(type);
     await expect(repo.markPartial('main', true, 'why' as never)).rejects.toMatchObject(value);
     await repo.close();
-    expect(() => repo.objects()).toThrow(expect.objectContaining({ code: 'CLOSED' }));
+    await expect(repo.objects().next()).rejects.toMatchObject({ code: 'CLOSED' });
+    await expect(repo.reachable('main').next()).rejects.toMatchObject({ code: 'CLOSED' });
     await expect(repo.hasObject(NONE)).rejects.toMatchObject({ code: 'CLOSED' });
   });
 });

@@ -245,7 +245,7 @@ describe('walk', () => {
     await other.next();
     await repo.close();
     await expect(other.next()).rejects.toMatchObject({ code: 'CLOSED' });
-    expect(() => repo.walk('main')).toThrow(expect.objectContaining({ code: 'CLOSED' }));
+    await expect(repo.walk('main').next()).rejects.toMatchObject({ code: 'CLOSED' });
   });
 });
 
