@@ -34,7 +34,11 @@ export function onAbort(signal: AbortSignal, callback: () => void): () => void {
 
 /** What a promise becomes, or the signal's reason if that is earlier. */
 export async function untilAborted<T>(signal: AbortSignal, value: Promise<T> | T): Promise<T> {
-  signal.throwIfAborted();
+  if (signal.aborted) {
+    // Whoever made it may have aborted the signal: nobody else looks at how it fails.
+    Promise.resolve(value).catch(() => {});
+    throw signal.reason;
+  }
   let forget = () => {};
   const aborted = new Promise<never>((_resolve, reject) => {
     forget = onAbort(signal, () => reject(signal.reason));
@@ -44,4 +48,14 @@ export async function untilAborted<T>(signal: AbortSignal, value: Promise<T> | T
   } finally {
     forget();
   }
+}
+
+/** What a stream is destroyed with when the signal was aborted: with null or the like it would only end. */
+export function abortError(signal: AbortSignal): Error {
+  const reason: unknown = signal.reason;
+  // Whatever else was given as a reason is passed on as it is.
+  if (reason) return reason as Error;
+  const error = new DOMException('This operation was aborted', 'AbortError');
+  Object.defineProperty(error, 'cause', { value: reason });
+  return error;
 }

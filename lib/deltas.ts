@@ -2,7 +2,7 @@
 import { resolve } from 'node:path';
 
 import type { DeltaHandle, DeltaInfo as NativeInfo, DeltaName } from '../typings/addon.js';
-import { type CallOptions, type Step, stepsUnder } from './call.js';
+import { type CallOptions, stepsUnder } from './call.js';
 import { checkName, checkOptions, checkRev, checkString, valueError } from './check.js';
 import {
   generate,
@@ -164,7 +164,7 @@ export class Deltas {
     return await repo.lifetime.sequence(options, async (signal) => {
       const step = stepsUnder(signal);
       const { handle, info } = await step((call) => native().deltaOpen(repo.native, resolve(path), call));
-      if (verify !== undefined) await this.#verify(handle, info, { ...verify, report: false }, step);
+      if (verify !== undefined) await this.#verify(handle, info, { ...verify, report: false }, signal);
       await step((call) => native().deltaApply(repo.native, handle, verify !== undefined, call));
       return info.name;
     });
@@ -183,7 +183,7 @@ export class Deltas {
     return await repo.lifetime.sequence(options, async (signal) => {
       const step = stepsUnder(signal);
       const { handle, info } = await step((call) => native().deltaRead(repo.native, name, call));
-      return await this.#verify(handle, info, options, step);
+      return await this.#verify(handle, info, options, signal);
     });
   }
 
@@ -191,15 +191,15 @@ export class Deltas {
     handle: DeltaHandle,
     info: NativeInfo,
     options: VerifyOptions,
-    step: Step,
+    signal: AbortSignal,
   ): Promise<VerifyResult> {
     const repo = this.#repo;
-    const signed = await step((call) => native().deltaSigned(repo.native, handle, call));
+    const signed = await stepsUnder(signal)((call) => native().deltaSigned(repo.native, handle, call));
     return await verifySigned(
       repo,
       { ...signed, of: 'delta', name: `Delta ${info.name.name}` },
       options,
-      step,
+      signal,
     );
   }
 

@@ -2,9 +2,11 @@
 // makes and checks these signatures, whether or not the library has the engine:
 // they are plain signatures of the bytes.
 import { type KeyObject, createPrivateKey, createPublicKey, sign, verify } from 'node:crypto';
-import { readFile, readdir } from 'node:fs/promises';
+import { constants } from 'node:fs';
+import { open, readdir } from 'node:fs/promises';
 import { join } from 'node:path';
 
+import { untilAborted } from './abort.js';
 import { typeError, valueError } from './check.js';
 import { OstreeError } from './errors.js';
 
@@ -107,8 +109,9 @@ function entriesOf(file: Buffer): string[] {
 export async function keysInFile(
   path: string,
   parse: (key: string, name: string) => KeyObject,
+  signal: AbortSignal,
 ): Promise<KeyObject[]> {
-  const entries = entriesOf(await readKeyFile(path));
+  const entries = entriesOf(await readKeyFile(path, signal));
   if (entries.length === 0) throw new OstreeError('INVALID_ARGUMENT', `${path} holds no key`, { path });
   return entries.map((entry, i) => {
     try {
@@ -127,12 +130,31 @@ const FILE_CODES = {
   ENOTDIR: 'NOT_DIRECTORY',
 } as const;
 
-export async function readKeyFile(path: string): Promise<Buffer> {
+/** Keyrings of whole distributions have some 30 MB. */
+const MAX_KEY_FILE = 64 << 20;
+
+async function readRegular(path: string): Promise<Buffer> {
+  // Not to wait for the writer of a pipe.
+  const file = await open(path, constants.O_RDONLY | constants.O_NONBLOCK);
   try {
-    return await readFile(path);
+    const stat = await file.stat();
+    if (stat.isDirectory()) throw new OstreeError('IS_DIRECTORY', `${path} is a directory`, { path });
+    if (!stat.isFile()) throw new OstreeError('INVALID_ARGUMENT', `${path} is not a regular file`, { path });
+    if (stat.size > MAX_KEY_FILE)
+      throw new OstreeError('TOO_LARGE', `${path} is larger than ${MAX_KEY_FILE} bytes`, { path });
+    return await file.readFile();
+  } finally {
+    await file.close();
+  }
+}
+
+export async function readKeyFile(path: string, signal: AbortSignal): Promise<Buffer> {
+  try {
+    return await untilAborted(signal, readRegular(path));
   } catch (error) {
+    if (signal.aborted || OstreeError.is(error)) throw error;
     const { code = '', message } = error as NodeJS.ErrnoException;
-    const known = code in FILE_CODES ? FILE_CODES[code as keyof typeof FILE_CODES] : 'FAILED';
+    const known = Object.hasOwn(FILE_CODES, code) ? FILE_CODES[code as keyof typeof FILE_CODES] : 'FAILED';
     throw new OstreeError(known, message, { path, cause: error });
   }
 }
@@ -141,19 +163,29 @@ export async function readKeyFile(path: string): Promise<Buffer> {
 const SYSTEM_DIRECTORIES = ['/etc/ostree', '/usr/share/ostree'];
 
 /** The keys this system trusts, without those it has revoked. */
-export async function systemKeys(type: KeyType, directories = SYSTEM_DIRECTORIES): Promise<KeyObject[]> {
-  const trusted = await keysBelow(directories, `trusted.${type}`, type);
-  const revoked = await keysBelow(directories, `revoked.${type}`, type);
+export async function systemKeys(
+  type: KeyType,
+  signal: AbortSignal,
+  directories = SYSTEM_DIRECTORIES,
+): Promise<KeyObject[]> {
+  const trusted = await keysBelow(directories, `trusted.${type}`, type, signal);
+  const revoked = await keysBelow(directories, `revoked.${type}`, type, signal);
   return trusted.filter((key) => !revoked.some((other) => other.equals(key)));
 }
 
-async function keysBelow(directories: string[], name: string, type: KeyType): Promise<KeyObject[]> {
+async function keysBelow(
+  directories: string[],
+  name: string,
+  type: KeyType,
+  signal: AbortSignal,
+): Promise<KeyObject[]> {
   const keys: KeyObject[] = [];
   for (const directory of directories) {
     const inside = await readdir(join(directory, `${name}.d`)).catch(() => []);
     const paths = [join(directory, name), ...inside.map((file) => join(directory, `${name}.d`, file))];
     for (const path of paths) {
-      const file = await readFile(path).catch(() => Buffer.alloc(0));
+      const file = await readKeyFile(path, signal).catch(() => Buffer.alloc(0));
+      signal.throwIfAborted();
       keys.push(...entriesOf(file).flatMap((entry) => keyOrNothing(type, entry)));
     }
   }

@@ -146,7 +146,7 @@ export async function signaturesBy(
   const parse = (key: unknown, name: string) => secretKey(signer.type, key, name);
   const keys =
     'secretKeyFile' in signer
-      ? await keysInFile(signer.secretKeyFile, parse)
+      ? await keysInFile(signer.secretKeyFile, parse, signal)
       : [parse(signer.secretKey, 'signer.secretKey')];
   return keys.map((key) => makeSignature(data, key));
 }

@@ -150,26 +150,27 @@ export function checkVerifyOptions(options: VerifyOptions): void {
   });
 }
 
-async function trustKeys(keys: PublicKey[]): Promise<Trust> {
+async function trustKeys(keys: PublicKey[], signal: AbortSignal): Promise<Trust> {
   const gpg: Uint8Array[] = [];
   const trust: Trust = { gpg: { keys: gpg }, keys: { ed25519: [], spki: [] }, wanted: [] };
   for (const key of keys) {
-    if (typeof key === 'string') gpg.push(key.includes(ARMOUR) ? Buffer.from(key) : await readKeyFile(key));
+    if (typeof key === 'string')
+      gpg.push(key.includes(ARMOUR) ? Buffer.from(key) : await readKeyFile(key, signal));
     else if (key instanceof Uint8Array) gpg.push(key);
-    else if (key.type === 'gpg') gpg.push(await gpgKey(key));
-    else trust.keys[key.type].push(...(await publicKeys(key.type, key)));
+    else if (key.type === 'gpg') gpg.push(await gpgKey(key, signal));
+    else trust.keys[key.type].push(...(await publicKeys(key.type, key, signal)));
   }
   return trust;
 }
 
-async function gpgKey(key: TypedKey<'gpg'>): Promise<Uint8Array> {
-  if ('publicKeyFile' in key) return await readKeyFile(key.publicKeyFile);
+async function gpgKey(key: TypedKey<'gpg'>, signal: AbortSignal): Promise<Uint8Array> {
+  if ('publicKeyFile' in key) return await readKeyFile(key.publicKeyFile, signal);
   return typeof key.publicKey === 'string' ? Buffer.from(key.publicKey) : key.publicKey;
 }
 
-async function publicKeys(type: KeyType, key: TypedKey<KeyType>): Promise<KeyObject[]> {
+async function publicKeys(type: KeyType, key: TypedKey<KeyType>, signal: AbortSignal): Promise<KeyObject[]> {
   if (!('publicKeyFile' in key)) return [publicKey(type, key.publicKey, 'publicKey')];
-  return await keysInFile(key.publicKeyFile, (entry, name) => publicKey(type, entry, name));
+  return await keysInFile(key.publicKeyFile, (entry, name) => publicKey(type, entry, name), signal);
 }
 
 /** Which kinds `sign-verify` names, as libostree's verifiers_from_config() reads it. */
@@ -204,8 +205,9 @@ async function trustRemote(
   repo: Pick<RepoInner, 'native'>,
   remote: string,
   of: Signed['of'],
-  step: Step,
+  signal: AbortSignal,
 ): Promise<Trust> {
+  const step = stepsUnder(signal);
   const config = await step((call) => native().verifyConfig(repo.native, remote, call));
   const { types, named } = wantedTypes(
     config.options[of === 'summary' ? 'sign-verify-summary' : 'sign-verify'],
@@ -216,11 +218,11 @@ async function trustRemote(
     const file = config.options[`verification-${type}-file`];
     const keys = trust.keys[type];
     if (inline !== undefined) keys.push(configuredKey(type, inline, remote));
-    if (file !== undefined) keys.push(...(await publicKeys(type, { type, publicKeyFile: file })));
+    if (file !== undefined) keys.push(...(await publicKeys(type, { type, publicKeyFile: file }, signal)));
     if (inline === undefined && file === undefined) {
       if (named)
         throw new OstreeError('NOT_FOUND', `No keys found for required signapi type ${type}`, { remote });
-      keys.push(...(await systemKeys(type)));
+      keys.push(...(await systemKeys(type, signal)));
     }
   }
   if (of === 'summary' ? config.gpgVerifySummary : of === 'commit' && config.gpgVerify)
@@ -338,14 +340,14 @@ export async function verifySigned(
   repo: Pick<RepoInner, 'native'>,
   signed: Signed,
   options: VerifyOptions,
-  step: Step,
+  signal: AbortSignal,
 ): Promise<VerifyResult> {
   const { remote, keys = [], report = false } = options;
   const trust =
     remote === undefined
-      ? await trustKeys(Array.isArray(keys) ? keys : [keys])
-      : await trustRemote(repo, remote, signed.of, step);
-  const signatures = await verifyAll(repo, signed, trust, step);
+      ? await trustKeys(Array.isArray(keys) ? keys : [keys], signal)
+      : await trustRemote(repo, remote, signed.of, signal);
+  const signatures = await verifyAll(repo, signed, trust, stepsUnder(signal));
   const isValid = (types?: string[]) =>
     signatures.some(({ type, valid }) => valid && (types?.includes(type) ?? true));
   const result = { valid: isValid() && trust.wanted.every(isValid), signatures };
@@ -360,6 +362,6 @@ export async function verify(repo: RepoInner, commit: Rev, options: VerifyOption
     const step = stepsUnder(signal);
     const signed = await step((call) => native().signatureList(repo.native, commit, call));
     const name = `Commit ${signed.checksum}`;
-    return await verifySigned(repo, { ...signed, of: 'commit', name }, options, step);
+    return await verifySigned(repo, { ...signed, of: 'commit', name }, options, signal);
   });
 }

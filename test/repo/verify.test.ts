@@ -1,5 +1,5 @@
 import { generateKeyPairSync } from 'node:crypto';
-import { mkdir, readFile, writeFile } from 'node:fs/promises';
+import { mkdir, readFile, truncate, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 
 import { execa } from 'execa';
@@ -411,7 +411,30 @@ describe('verify, misused', () => {
       code: 'NOT_FOUND',
       path: '/nowhere',
     });
+    const dir = await temporaryDirectory();
+    const large = join(dir, 'large');
+    await writeFile(large, '');
+    await truncate(large, 2 ** 40);
+    await expect(repo.verify(commit, { keys: large })).rejects.toMatchObject({
+      code: 'TOO_LARGE',
+      path: large,
+    });
+    await expect(repo.verify(commit, { keys: dir })).rejects.toMatchObject({ code: 'IS_DIRECTORY' });
     await expect(repo.verify('nope', { keys: key.publicKey })).rejects.toMatchObject({ code: 'NOT_FOUND' });
+  });
+});
+
+describe('key files', () => {
+  it('are not waited for where they are pipes that nobody writes to', async () => {
+    const { repo, commit } = await unsignedCommit();
+    const pipe = join(await temporaryDirectory(), 'pipe');
+    await execa('mkfifo', [pipe]);
+    const refused = { code: 'INVALID_ARGUMENT', path: pipe };
+    const key = { type: 'ed25519', publicKeyFile: pipe } as const;
+    await expect(repo.verify(commit, { keys: pipe })).rejects.toMatchObject(refused);
+    await expect(repo.verify(commit, { keys: key })).rejects.toMatchObject(refused);
+    const signer = { type: 'ed25519', secretKeyFile: pipe } as const;
+    await expect(repo.sign(commit, signer)).rejects.toMatchObject(refused);
   });
 });
 
