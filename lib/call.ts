@@ -27,6 +27,9 @@ export interface RunOptions<P> extends ProgressOptions<P> {
 /** libostree's own default for its lock, `core.lock-timeout-secs`, as of 2022.7. */
 const GATE_TIMEOUT = 30_000;
 
+/** The longest time that a timer can take, almost 25 days; of a longer one Node makes a millisecond. */
+export const MAX_TIMER = 2 ** 31 - 1;
+
 /**
  * Runs one native call. Rejects, never throws.
  * The rejection is the signal's reason when the signal was aborted, else an OstreeError or an argument error.
@@ -50,7 +53,8 @@ export async function run<T, P = never>(
   const cancel = () => addon.callCancel(call);
   const forget = signal && onAbort(signal, cancel);
   started?.(cancel);
-  const impatience = setTimeout(() => addon.callGiveUp(call), options.gateTimeout ?? GATE_TIMEOUT);
+  const patience = Math.min(options.gateTimeout ?? GATE_TIMEOUT, MAX_TIMER);
+  const impatience = setTimeout(() => addon.callGiveUp(call), patience);
   try {
     return await start(call);
   } catch (error) {

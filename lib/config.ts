@@ -53,7 +53,8 @@ export class RepoConfig {
   async get(key: string, options: CallOptions = {}): Promise<string | null> {
     const at = split(key);
     const all = await this.toObject(options);
-    return all[at.group]?.[at.key] ?? null;
+    const group = Object.hasOwn(all, at.group) ? all[at.group] : undefined;
+    return group && Object.hasOwn(group, at.key) ? (group[at.key] ?? null) : null;
   }
 
   /** Every section, with its keys. Wraps `ostree_repo_copy_config()`. */

@@ -27,7 +27,10 @@ export class Lifetime {
   readonly #what: string;
   readonly #running = new Map<Promise<unknown>, () => void>();
   readonly #atClose = new Set<() => void>();
+  readonly #parts = new Map<Lifetime, () => Promise<void>>();
   #closed: Promise<void> | undefined;
+  /** Why a part did not end well. */
+  #failure: { error: unknown } | undefined;
 
   /** `what` names it in messages: "Repo /srv/repo". */
   constructor(what: string) {
@@ -92,14 +95,36 @@ export class Lifetime {
     return () => this.#atClose.delete(end);
   }
 
-  /** Cancels what runs. */
+  /**
+   * Registers another handle that ends when this one does: a transaction, a lock. close() calls `end`, and waits for it.
+   * The result takes it off again.
+   */
+  adopt(part: Lifetime, end: () => Promise<void>): () => void {
+    this.#parts.set(part, end);
+    if (this.#closed) this.#end(end);
+    return () => this.#parts.delete(part);
+  }
+
+  /** Cancels what runs, and what runs on its parts. */
   cancel(): void {
     for (const cancel of this.#running.values()) cancel();
+    for (const part of this.#parts.keys()) part.cancel();
+  }
+
+  #end(end: () => Promise<void>): void {
+    const ending: Promise<void> = end()
+      .catch((error: unknown) => void (this.#failure ??= { error }))
+      .finally(() => this.#running.delete(ending));
+    this.#running.set(ending, () => {});
+  }
+
+  #isInside(): boolean {
+    return isInside(this) || [...this.#parts.keys()].some((part) => part.#isInside());
   }
 
   /** Throws LOCKED where close() would wait for an operation that waits for its caller. */
   checkNotInside(): void {
-    if (!isInside(this)) return;
+    if (!this.#isInside()) return;
     throw new OstreeError(
       'LOCKED',
       `${this.#what} cannot be closed inside one of its own operations, such as by a signer or a source of files: it would wait for itself. Close it once the operation has ended`,
@@ -124,7 +149,9 @@ export class Lifetime {
     unclosed.unregister(this);
     for (const end of this.#atClose) end();
     this.#atClose.clear();
+    for (const end of this.#parts.values()) this.#end(end);
     while (this.#running.size > 0) await Promise.allSettled(this.#running.keys());
     await release?.();
+    if (this.#failure) throw this.#failure.error;
   }
 }

@@ -1,12 +1,12 @@
 // Locks of a repository that last over several calls.
 import type { LockHandle } from '../typings/addon.js';
-import type { CallOptions } from './call.js';
-import { checkInteger, checkOneOf } from './check.js';
+import { type CallOptions, MAX_TIMER, run } from './call.js';
+import { checkInteger, checkOneOf, checkOptions } from './check.js';
 import { checkNotHolding } from './holding.js';
 import { Lifetime } from './lifetime.js';
 import { native } from './native.js';
 import { Repo } from './repo.js';
-import type { RepoInner } from './repo-inner.js';
+import { innerOf, type RepoInner } from './repo-inner.js';
 
 export interface LockOptions extends CallOptions {
   /** Milliseconds to wait for others, of this process or another, before LOCKED. 30 000 unless given. */
@@ -21,18 +21,25 @@ export class RepoLock implements AsyncDisposable {
   readonly repo: Repo;
   readonly #native: LockHandle;
   readonly #lifetime: Lifetime;
+  readonly #forget: () => void;
 
   /** @internal Use {@link Repo.lock}. */
-  constructor(lock: LockHandle, repo: Repo) {
+  constructor(lock: LockHandle, repo: Repo, owner: RepoInner) {
     this.#native = lock;
     this.repo = repo;
     this.#lifetime = new Lifetime(`The lock of ${repo.path}`);
     this.#lifetime.watch(this);
+    this.#lifetime.adopt(innerOf(repo).lifetime, () => repo.close());
+    // Weakly: a lock that was forgotten is given up, with a warning, when the collector finds it.
+    const self = new WeakRef(this);
+    this.#forget = owner.lifetime.adopt(this.#lifetime, async () => await self.deref()?.release());
   }
 
-  /** Waits for what runs through {@link RepoLock.repo}, then gives the lock up. Idempotent. Wraps `ostree_repo_lock_pop()`. */
+  /**
+   * Waits for what runs through {@link RepoLock.repo}, then gives the lock up, as closing its Repo does. Idempotent.
+   * Wraps `ostree_repo_lock_pop()`.
+   */
   async release(): Promise<void> {
-    await this.repo.close();
     await this.#lifetime.close({}, () => this.#release());
   }
 
@@ -41,8 +48,8 @@ export class RepoLock implements AsyncDisposable {
   }
 
   async #release(): Promise<void> {
-    const call = native().callNew();
-    await native().repoLockRelease(this.#native, call);
+    await run({}, (call) => native().repoLockRelease(this.#native, call));
+    this.#forget();
   }
 }
 
@@ -52,11 +59,14 @@ export async function lock(
   options: LockOptions,
 ): Promise<RepoLock> {
   checkOneOf(kind, 'kind', ['shared', 'exclusive']);
-  const { timeout = TIMEOUT } = options;
-  checkInteger(timeout, 'options.timeout');
+  checkOptions(options);
+  checkInteger(options.timeout ?? TIMEOUT, 'options.timeout');
+  const timeout = Math.min(options.timeout ?? TIMEOUT, MAX_TIMER);
   if (kind === 'exclusive') checkNotHolding(repo, 'An exclusive lock');
-  const locked = await repo.lifetime.run({ ...options, gateTimeout: timeout }, (call) =>
-    native().repoLock(repo.native, kind === 'exclusive', timeout, call),
-  );
-  return new RepoLock(locked.lock, new Repo(locked.repo));
+  return await repo.lifetime.sequence(options, async (signal) => {
+    const taken = await run({ signal, gateTimeout: timeout }, (call) =>
+      native().repoLock(repo.native, kind === 'exclusive', timeout, call),
+    );
+    return new RepoLock(taken.lock, new Repo(taken.repo), repo);
+  });
 }

@@ -2,7 +2,7 @@
 import { Readable } from 'node:stream';
 
 import type { Call, FileHandle } from '../typings/addon.js';
-import { onAbort } from './abort.js';
+import { abortError, onAbort } from './abort.js';
 import type { CallOptions } from './call.js';
 import { checkInteger, checkOptions, checkRev, checkSignal, valueError } from './check.js';
 import { OstreeError } from './errors.js';
@@ -34,7 +34,9 @@ class FileStream extends Readable {
   readonly #start: number;
   readonly #end: number;
   readonly #cancel = new AbortController();
-  readonly #forget: (() => void)[];
+  readonly #signal: AbortSignal | undefined;
+  /** Undefined until it is read from: a stream that nobody reads has nothing to end. */
+  #forget: (() => void)[] | undefined;
   #reading: Promise<void> | undefined;
   #file: FileHandle | undefined;
   /** Where the next chunk begins, and where the last one ends. */
@@ -48,17 +50,11 @@ class FileStream extends Readable {
     this.#path = path;
     this.#start = options.start ?? 0;
     this.#end = options.end ?? Infinity;
-    const { signal } = options;
-    this.#forget = [
-      repo.lifetime.atClose(() =>
-        this.destroy(new OstreeError('CLOSED', `The repository of ${path} was closed`)),
-      ),
-    ];
-    if (signal?.aborted) this.destroy(signal.reason as Error);
-    else if (signal) this.#forget.push(onAbort(signal, () => this.destroy(signal.reason as Error)));
+    this.#signal = options.signal;
   }
 
   override _read(size: number): void {
+    if (!this.#begin()) return;
     this.#reading = this.#next(Math.min(size, MAX_CHUNK)).then(
       (chunk) => void this.push(chunk),
       (error: unknown) => void this.destroy(error as Error),
@@ -66,7 +62,7 @@ class FileStream extends Readable {
   }
 
   override _destroy(error: Error | null, callback: (error?: Error | null) => void): void {
-    for (const forget of this.#forget) forget();
+    for (const forget of this.#forget ?? []) forget();
     this.#cancel.abort();
     const close = () => {
       if (this.#file) native().fileClose(this.#file);
@@ -76,6 +72,21 @@ class FileStream extends Readable {
     // The call that runs has the file until it has ended.
     if (this.#reading) void this.#reading.then(close);
     else close();
+  }
+
+  /** false: it has ended before. */
+  #begin(): boolean {
+    if (this.#forget) return true;
+    const signal = this.#signal;
+    const abort = () => this.destroy(signal && abortError(signal));
+    this.#forget = [
+      this.#repo.lifetime.atClose(() =>
+        this.destroy(new OstreeError('CLOSED', `The repository of ${this.#path} was closed`)),
+      ),
+    ];
+    if (signal?.aborted) abort();
+    else if (signal) this.#forget.push(onAbort(signal, abort));
+    return !this.destroyed;
   }
 
   /** null at the end. */
@@ -123,6 +134,5 @@ export function createReadStream(
     throw valueError('options.end', `must not be less than options.start, ${start}`);
   if (highWaterMark !== undefined) checkInteger(highWaterMark, 'options.highWaterMark', 1, 2 ** 30);
   checkSignal(options.signal);
-  repo.lifetime.check();
   return new FileStream(repo, rev, path, options);
 }

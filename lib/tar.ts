@@ -2,7 +2,7 @@
 import { Socket } from 'node:net';
 import { Readable } from 'node:stream';
 
-import { onAbort } from './abort.js';
+import { abortError, onAbort } from './abort.js';
 import type { CallOptions } from './call.js';
 import { checkBoolean, checkOptions, checkRev, checkSignal, checkString, valueError } from './check.js';
 import { OstreeError } from './errors.js';
@@ -23,7 +23,9 @@ export interface ExportTarOptions extends CallOptions {
 class TarStream extends Readable {
   readonly #start: (signal: AbortSignal, socketOf: (fd: number) => void) => Promise<void>;
   readonly #cancel = new AbortController();
-  readonly #forget: (() => void)[];
+  readonly #repo: RepoInner;
+  readonly #signal: AbortSignal | undefined;
+  #forget: (() => void)[] = [];
   #socket: Socket | undefined;
   #done: Promise<void> | undefined;
 
@@ -34,11 +36,8 @@ class TarStream extends Readable {
   ) {
     super();
     this.#start = start;
-    this.#forget = [
-      repo.lifetime.atClose(() => this.destroy(new OstreeError('CLOSED', `Repo ${repo.path} is closed`))),
-    ];
-    if (signal?.aborted) this.destroy(signal.reason as Error);
-    else if (signal) this.#forget.push(onAbort(signal, () => this.destroy(signal.reason as Error)));
+    this.#repo = repo;
+    this.#signal = signal;
   }
 
   override _read(): void {
@@ -46,8 +45,23 @@ class TarStream extends Readable {
       this.#socket?.resume();
       return;
     }
+    this.#listen();
+    if (this.destroyed) return;
     this.#done = this.#start(this.#cancel.signal, (fd) => this.#receive(fd));
     this.#done.catch((error: unknown) => this.destroy(error as Error));
+  }
+
+  /** From the first read on: a stream that nobody reads has nothing to end. */
+  #listen(): void {
+    const signal = this.#signal;
+    const abort = () => this.destroy(signal && abortError(signal));
+    this.#forget = [
+      this.#repo.lifetime.atClose(() =>
+        this.destroy(new OstreeError('CLOSED', `Repo ${this.#repo.path} is closed`)),
+      ),
+    ];
+    if (signal?.aborted) abort();
+    else if (signal) this.#forget.push(onAbort(signal, abort));
   }
 
   #receive(fd: number): void {
@@ -82,7 +96,6 @@ export function exportTar(repo: RepoInner, rev: Rev, options: ExportTarOptions):
   checkString(prefix, 'options.prefix');
   checkBoolean(xattrs, 'options.xattrs');
   checkSignal(signal);
-  repo.lifetime.check();
   return new TarStream(repo, signal, (cancel, socketOf) =>
     repo.lifetime.run({ signal: cancel }, (call) => {
       const { channel, fd } = native().channelNew();

@@ -1,7 +1,14 @@
 // Transactions that last over several calls.
 import type { CommitResult, CommitStats, RefTarget, TransactionHandle } from '../typings/addon.js';
 import { type CallOptions, run, stepsUnder } from './call.js';
-import { checkBoolean, checkChecksum, checkFunction, checkOptions, valueError } from './check.js';
+import {
+  checkBoolean,
+  checkChecksum,
+  checkFunction,
+  checkOptions,
+  checkSignal,
+  valueError,
+} from './check.js';
 import { takesFiles, withFiles } from './commit-files.js';
 import type { Commit, ReadCommitOptions } from './commit-read.js';
 import { type CommitOptions, type MetadataInput, signNew } from './commit.js';
@@ -68,7 +75,9 @@ export class Transaction implements AsyncDisposable {
     this.#native = transaction;
     this.#lifetime = new Lifetime(`The transaction on ${view.path}`);
     this.#lifetime.watch(this);
-    this.#forget = owner.lifetime.atClose(() => void this.abort());
+    // What runs on the view runs inside the transaction; the end closes the view itself, in its order.
+    this.#lifetime.adopt(innerOf(view).lifetime, () => Promise.resolve());
+    this.#forget = owner.lifetime.adopt(this.#lifetime, () => this.abort());
   }
 
   /** What was written so far. */
@@ -141,6 +150,7 @@ export class Transaction implements AsyncDisposable {
     checksum: Checksum | null,
     options: Omit<SetRefOptions, keyof RefPlace> & CallOptions = {},
   ): Promise<void> {
+    checkOptions(options);
     await this.setRef(ref, checksum, { ...options, collectionId });
   }
 
@@ -243,6 +253,7 @@ export class Transaction implements AsyncDisposable {
    */
   async commitTransaction(options: CallOptions = {}): Promise<CommitStats> {
     checkOptions(options);
+    checkSignal(options.signal);
     this.#lifetime.check();
     let failed: { error: unknown } | undefined;
     await this.#end(async () => {
@@ -294,11 +305,11 @@ export class Transaction implements AsyncDisposable {
 
   async #end(finish: () => Promise<void>): Promise<void> {
     await this.#lifetime.close({}, async () => {
-      this.#forget();
       await this.repo.close();
       await finish();
       // Of a transaction that has ended, it does nothing.
       await run({}, (call) => native().transactionAbort(this.#native, call));
+      this.#forget();
     });
   }
 }
@@ -317,10 +328,10 @@ export async function begin(repo: RepoInner, options: TransactionOptions): Promi
   checkOptions(options);
   const { fsync } = options;
   if (fsync !== undefined) checkBoolean(fsync, 'options.fsync');
-  const begun = await repo.lifetime.run(options, (call) =>
-    native().transactionBegin(repo.native, fsync, call),
-  );
-  return new Transaction(begun.transaction, new Repo(begun.repo), repo);
+  return await repo.lifetime.sequence(options, async (signal) => {
+    const begun = await run({ signal }, (call) => native().transactionBegin(repo.native, fsync, call));
+    return new Transaction(begun.transaction, new Repo(begun.repo), repo);
+  });
 }
 
 export async function transaction<T>(

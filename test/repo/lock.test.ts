@@ -73,6 +73,22 @@ describe('lock', () => {
     expect(await repo.resolveRev('other')).toBe(checksum);
   });
 
+  it.each([2 ** 31, Number.MAX_SAFE_INTEGER])('waits for others with a timeout of %d', async (timeout) => {
+    const cli = await cliRepo();
+    await cli.commit('main', { a: '1' });
+    await using repo = await Repo.open(cli.path);
+    const held = await repo.lock('exclusive');
+    const here = repo.lock('shared', { timeout });
+    await expect(repo.lock('shared', { timeout: 50 })).rejects.toMatchObject({ code: 'LOCKED' });
+    await held.release();
+    await (await here).release();
+    const release = await holdLock(cli.path, 'F_WRLCK');
+    const there = repo.lock('shared', { timeout });
+    await expect(repo.lock('shared', { timeout: 50 })).rejects.toMatchObject({ code: 'LOCKED' });
+    await release();
+    await (await there).release();
+  });
+
   it('stops waiting, here and for another process, when its signal is aborted', async () => {
     const cli = await cliRepo();
     await cli.commit('main', { a: '1' });
@@ -100,6 +116,10 @@ describe('lock', () => {
     await expect(repo.lock('shared', { timeout: -1 })).rejects.toMatchObject({
       code: 'ERR_INVALID_ARG_VALUE',
     });
+    for (const options of [null, 5, 'x'])
+      await expect(repo.lock('shared', options as never)).rejects.toMatchObject({
+        code: 'ERR_INVALID_ARG_TYPE',
+      });
     await expect(repo.lock('shared', { signal: 5 as never })).rejects.toMatchObject({
       code: 'ERR_INVALID_ARG_TYPE',
     });

@@ -145,7 +145,7 @@ describe('createReadStream', () => {
       { status: 'rejected', reason: { code: 'CLOSED' } },
       { status: 'rejected', reason: { code: 'CLOSED' } },
     ]);
-    expect(() => repo.createReadStream('main', '/big')).toThrow(expect.objectContaining({ code: 'CLOSED' }));
+    await expect(read(repo.createReadStream('main', '/big'))).rejects.toMatchObject({ code: 'CLOSED' });
   });
 
   it('gives up its descriptor when it is destroyed in the middle', async () => {

@@ -149,7 +149,7 @@ describe('exportTar', () => {
     await ended;
     await turn();
     await expect.poll(sockets, { timeout: 5_000 }).toBeLessThanOrEqual(before);
-    expect(() => repo.exportTar('main')).toThrow(expect.objectContaining({ code: 'CLOSED' }));
+    await expect(buffer(repo.exportTar('main'))).rejects.toMatchObject({ code: 'CLOSED' });
   });
 
   it('keeps nobody from working, however many wait for their readers', async () => {

@@ -228,6 +228,10 @@ describe('transaction', () => {
     await expect(txn.setRef('main', null, { expected: 1 as never })).rejects.toMatchObject(type);
     await expect(txn.deleteRef('')).rejects.toMatchObject(value);
     await expect(txn.setCollectionRef('nodots', 'main', null)).rejects.toMatchObject(value);
+    await expect(txn.setCollectionRef('org.example.Os', 'main', null, 5 as never)).rejects.toMatchObject(
+      type,
+    );
+    await expect(txn.commitTransaction({ signal: 5 as never })).rejects.toMatchObject(type);
     await expect(txn.commit(null as never)).rejects.toMatchObject(type);
     await expect(txn.commit({ tree: '/', branch: 'main' } as never)).rejects.toMatchObject(value);
     await expect(txn.commit({ tree: '/', fsync: false } as never)).rejects.toMatchObject(value);
