@@ -57,6 +57,17 @@ describe('repo.config', () => {
     expect(repo.collectionId).toBe('org.example.Os');
   });
 
+  it.each(['core.toString', 'core.constructor', 'constructor.name', 'toString.length'])(
+    'has no value for %j, which is not set',
+    async (key) => {
+      const cli = await cliRepo();
+      await using repo = await Repo.open(cli.path);
+      expect(await repo.config.get(key)).toBeNull();
+      await repo.config.set(key, 'x');
+      expect(await repo.config.get(key)).toBe('x');
+    },
+  );
+
   it.each(['', 'core', 'core.', '.mode', 'co[re.mode', 'core.mo=de', 'core. mode'])(
     'refuses the key %j',
     async (key) => {
