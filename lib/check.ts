@@ -64,8 +64,21 @@ export function checkObject(value: unknown, name: string): asserts value is Reco
     throw typeError(name, 'an object', value);
 }
 
-export function checkOptions(value: unknown): void {
+/** The names of the options that are a T, all of them: the compiler sees to that. */
+export type Names<T> = Record<keyof T, true>;
+
+/** A misspelt option that switches nothing on or off would go unnoticed. */
+export function checkKnown(value: object, known: object, name = 'options'): void {
+  for (const key of Object.keys(value)) {
+    if (!Object.hasOwn(known, key))
+      throw valueError(`${name}.${key}`, `is no option. Known are ${Object.keys(known).join(', ')}`);
+  }
+}
+
+/** @param known - the {@link Names} of the options, where there are more than a signal */
+export function checkOptions(value: unknown, known?: object): asserts value is object {
   checkObject(value, 'options');
+  if (known !== undefined) checkKnown(value, known);
 }
 
 export function checkSignal(value: unknown): asserts value is AbortSignal | undefined {

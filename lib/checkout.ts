@@ -4,6 +4,7 @@ import { resolve } from 'node:path';
 import type { CheckoutProgress, CheckoutResult, CheckoutSpec } from '../typings/addon.js';
 import type { ProgressOptions } from './call.js';
 import {
+  type Names,
   checkBoolean,
   checkInteger,
   checkName,
@@ -88,7 +89,7 @@ const FLAGS = [
 ] as const;
 /** Taken, but they change nothing. */
 const IDLE_FLAGS = ['forceCopyZeroSized', 'disableCache'] as const;
-const NOT_YET = ['devinoCache', 'selinux', 'selinuxPolicy', 'selinuxPrefix'] as const;
+const NOT_YET = { devinoCache: true, selinux: true, selinuxPolicy: true, selinuxPrefix: true };
 
 function checkCombinations(options: CheckoutOptions): void {
   const { overwrite, requireHardlinks, forceCopy } = options;
@@ -100,12 +101,32 @@ function checkCombinations(options: CheckoutOptions): void {
     if (options[name]) throw valueError('options.from', `excludes ${name}`);
 }
 
+const OPTIONS: Names<CheckoutOptions> = {
+  signal: true,
+  onProgress: true,
+  userMode: true,
+  overwrite: true,
+  from: true,
+  subpath: true,
+  requireHardlinks: true,
+  forceCopy: true,
+  forceCopyZeroSized: true,
+  bareUserOnlyDirs: true,
+  whiteouts: true,
+  passthroughWhiteouts: true,
+  allowNoent: true,
+  skip: true,
+  disableCache: true,
+  fsync: true,
+  concurrency: true,
+};
+
 function checkoutSpec(rev: Rev, destination: string, options: CheckoutOptions): CheckoutSpec {
   checkRev(rev);
   checkName(destination, 'destination');
-  checkOptions(options);
+  checkOptions(options, { ...OPTIONS, ...NOT_YET });
   for (const [name, value] of Object.entries(options)) {
-    if ((NOT_YET as readonly string[]).includes(name) && value !== undefined && value !== false)
+    if (Object.hasOwn(NOT_YET, name) && value !== undefined && value !== false)
       throw notSupported(`options.${name}`);
   }
   const { from, subpath, concurrency } = options;

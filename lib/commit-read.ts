@@ -3,7 +3,7 @@ import { endianness } from 'node:os';
 
 import type { CommitInfo } from '../typings/addon.js';
 import type { CallOptions } from './call.js';
-import { checkBoolean, checkInteger, checkOptions, checkRev, checkSignal } from './check.js';
+import { type Names, checkBoolean, checkInteger, checkOptions, checkRev, checkSignal } from './check.js';
 import type { ObjectName } from './errors.js';
 import { iterate } from './iterate.js';
 import { withJson } from './json.js';
@@ -94,9 +94,11 @@ export function toCommit({ timestamp, detachedMetadata, sizes: packed, ...info }
   return commit;
 }
 
+const READ: Names<ReadCommitOptions> = { signal: true, variants: true };
+
 export async function readCommit(repo: RepoInner, rev: Rev, options: ReadCommitOptions): Promise<Commit> {
   checkRev(rev);
-  checkOptions(options);
+  checkOptions(options, READ);
   const { variants = false } = options;
   checkBoolean(variants, 'options.variants');
   return toCommit(
@@ -104,9 +106,11 @@ export async function readCommit(repo: RepoInner, rev: Rev, options: ReadCommitO
   );
 }
 
+const LOG: Names<LogOptions> = { signal: true, variants: true, limit: true };
+
 export function log(repo: RepoInner, rev: Rev, options: LogOptions): AsyncIterableIterator<Commit> {
   checkRev(rev);
-  checkOptions(options);
+  checkOptions(options, LOG);
   const { variants = false, limit = Infinity } = options;
   checkBoolean(variants, 'options.variants');
   if (limit !== Infinity) checkInteger(limit, 'options.limit');

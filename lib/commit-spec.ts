@@ -16,19 +16,20 @@ import {
   checkString,
   typeError,
   valueError,
+  type Names,
 } from './check.js';
-import type { CommitOptions } from './commit.js';
+import type { CommitOptions, MetadataInput, TreeSource } from './commit.js';
 import { fedWith } from './feed.js';
 import { checkEntries } from './file-set.js';
 import { checkSigners, type Signer } from './sign.js';
 import { checkTreePath, notSupported, skips } from './skip.js';
 
 /** What a part of the commit path cannot do yet. An option that is not understood is refused, never ignored. */
-const NOT_YET = ['generateSizes', 'composefs', 'selinux', 'consume', 'devinoCache'] as const;
+const NOT_YET = { generateSizes: true, composefs: true, selinux: true, consume: true, devinoCache: true };
 
 function checkSupported(options: object): void {
   for (const [name, value] of Object.entries(options)) {
-    if ((NOT_YET as readonly string[]).includes(name) && value !== undefined && value !== false)
+    if (Object.hasOwn(NOT_YET, name) && value !== undefined && value !== false)
       throw notSupported(`options.${name}`);
   }
 }
@@ -170,9 +171,38 @@ const FLAGS = [
   'fsync',
 ] as const;
 
+const OPTIONS: Names<CommitOptions> = {
+  signal: true,
+  onProgress: true,
+  tree: true,
+  branch: true,
+  parent: true,
+  base: true,
+  subject: true,
+  body: true,
+  timestamp: true,
+  version: true,
+  metadata: true,
+  detachedMetadata: true,
+  bindRefs: true,
+  bindings: true,
+  bootable: true,
+  owner: true,
+  canonicalPermissions: true,
+  modeRoExecutables: true,
+  xattrs: true,
+  skip: true,
+  statOverride: true,
+  sign: true,
+  skipIfUnchanged: true,
+  cache: true,
+  concurrency: true,
+  fsync: true,
+};
+
 /** Checks the meaning of the options, and puts them as the addon wants them. */
 export function commitSpec(options: CommitOptions): CommitSpec {
-  checkOptions(options);
+  checkOptions(options, { ...OPTIONS, ...NOT_YET });
   checkSupported(options);
   const { branch, parent, base, subject, body, version, bindRefs, concurrency } = options;
   if (branch !== undefined) checkRef(branch, 'options.branch');
@@ -209,6 +239,44 @@ export function commitSpec(options: CommitOptions): CommitSpec {
 
 function checkMetadata(value: unknown, name: string): void {
   if (value !== undefined) checkObject(value, name);
+}
+
+function isPlain(value: unknown): value is Record<string, unknown> {
+  if (typeof value !== 'object' || value === null) return false;
+  const prototype: unknown = Object.getPrototypeOf(value);
+  return prototype === Object.prototype || prototype === null;
+}
+
+/** A copy of plain objects and arrays all the way down, cycles too, for the addon to refuse. */
+function copyPlain(value: unknown, copies = new Map<unknown, unknown>()): unknown {
+  if (!Array.isArray(value) && !isPlain(value)) return value;
+  if (copies.has(value)) return copies.get(value);
+  const copy: Record<string, unknown> | unknown[] = Array.isArray(value) ? [] : {};
+  copies.set(value, copy);
+  for (const [key, item] of Object.entries(value))
+    Object.defineProperty(copy, key, { value: copyPlain(item, copies), enumerable: true, writable: true });
+  return copy;
+}
+
+function isList(tree: CommitOptions['tree']): tree is readonly TreeSource[] {
+  return Array.isArray(tree);
+}
+
+function copySource(source: TreeSource): TreeSource {
+  return isPlain(source) ? { ...source } : source;
+}
+
+/** The options as they are now: the caller may change them while a commit waits for its turn. */
+export function snapshot<O extends Pick<CommitOptions, 'tree' | 'metadata' | 'detachedMetadata'>>(
+  options: O,
+): O {
+  const { tree, metadata, detachedMetadata } = options;
+  return {
+    ...options,
+    tree: isList(tree) ? tree.map(copySource) : copySource(tree),
+    metadata: copyPlain(metadata) as MetadataInput | undefined,
+    detachedMetadata: copyPlain(detachedMetadata) as MetadataInput | undefined,
+  };
 }
 
 /** Those of `options.sign`, checked. */

@@ -4,7 +4,7 @@ import type { Readable } from 'node:stream';
 import type { CommitProgress, CommitResult, CommitSpec } from '../typings/addon.js';
 import { type ProgressOptions, run, stepsUnder } from './call.js';
 import { withFiles } from './commit-files.js';
-import { commitSigners, commitSpec } from './commit-spec.js';
+import { commitSigners, commitSpec, snapshot } from './commit-spec.js';
 import { OstreeError } from './errors.js';
 import { whileFeeding } from './feed.js';
 import type { FileContent, FileMetadata } from './file-set.js';
@@ -133,7 +133,8 @@ export interface CommitOptions extends ProgressOptions<CommitProgress> {
   fsync?: boolean | undefined;
 }
 
-export async function commit(repo: RepoInner, options: CommitOptions): Promise<CommitResult> {
+export async function commit(repo: RepoInner, given: CommitOptions): Promise<CommitResult> {
+  const options = snapshot(given);
   const spec = commitSpec(options);
   const signers = commitSigners(options);
   return await whileFeeding(spec, options, (how) => written(repo, spec, how, signers));

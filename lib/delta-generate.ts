@@ -15,6 +15,8 @@ import {
   checkOptions,
   checkRev,
   valueError,
+  type Names,
+  checkKnown,
 } from './check.js';
 import { native } from './native.js';
 import type { RepoInner } from './repo-inner.js';
@@ -70,8 +72,31 @@ const MEGABYTE = 1_000_000;
 const SIZES = ['minFallbackSize', 'maxBsdiffSize', 'maxChunkSize'] as const;
 const FLAGS = ['inline', 'bsdiff', 'ifNotExists'] as const;
 
+const GENERATE: Names<GenerateDeltaOptions> = {
+  signal: true,
+  to: true,
+  from: true,
+  inline: true,
+  filename: true,
+  minFallbackSize: true,
+  maxBsdiffSize: true,
+  maxChunkSize: true,
+  bsdiff: true,
+  endianness: true,
+  ifNotExists: true,
+  sign: true,
+};
+
+const MANY: Names<GenerateManyOptions> = {
+  signal: true,
+  onProgress: true,
+  concurrency: true,
+  memoryLimit: true,
+};
+
 function checkGenerateOptions(value: unknown, name = 'options'): asserts value is GenerateDeltaOptions {
   checkObject(value, name);
+  checkKnown(value, GENERATE, name);
   const { to, from, filename, endianness, sign } = value;
   checkRev(to, `${name}.to`);
   if (from !== undefined && from !== null) checkRev(from, `${name}.from`);
@@ -170,7 +195,7 @@ export async function generateMany(
 ): Promise<GeneratedDelta[]> {
   checkArray(list, 'list');
   for (const [i, entry] of list.entries()) checkGenerateOptions(entry, `list[${i}]`);
-  checkOptions(options);
+  checkOptions(options, MANY);
   const { concurrency = availableParallelism(), memoryLimit = totalmem() / 2, onProgress } = options;
   checkInteger(concurrency, 'options.concurrency', 1);
   if (options.memoryLimit !== undefined) checkInteger(memoryLimit, 'options.memoryLimit', 1);

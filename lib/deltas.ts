@@ -3,7 +3,7 @@ import { resolve } from 'node:path';
 
 import type { DeltaHandle, DeltaInfo as NativeInfo, DeltaName } from '../typings/addon.js';
 import { type CallOptions, stepsUnder } from './call.js';
-import { checkName, checkOptions, checkRev, checkString, valueError } from './check.js';
+import { type Names, checkName, checkOptions, checkRev, checkString, valueError } from './check.js';
 import {
   generate,
   type GenerateDeltaOptions,
@@ -94,6 +94,10 @@ function infoOf(info: NativeInfo): DeltaInfo {
   };
 }
 
+const APPLY: Names<ApplyDeltaOptions> = { signal: true, verify: true };
+
+const REINDEX: Names<ReindexOptions> = { signal: true, to: true };
+
 /** `repo.deltas`. Names are `FROM-TO`, or `TO` for a delta from nothing, in checksums of commits. */
 export class Deltas {
   readonly #repo: RepoInner;
@@ -157,7 +161,7 @@ export class Deltas {
    */
   async apply(path: string, options: ApplyDeltaOptions = {}): Promise<AppliedDelta> {
     checkName(path, 'path');
-    checkOptions(options);
+    checkOptions(options, APPLY);
     const { verify } = options;
     if (verify !== undefined) checkVerifyOptions(verify);
     const repo = this.#repo;
@@ -210,7 +214,7 @@ export class Deltas {
    * @throws {OstreeError} `CORRUPT` when something among the deltas is none
    */
   async reindex(options: ReindexOptions = {}): Promise<void> {
-    checkOptions(options);
+    checkOptions(options, REINDEX);
     const { to } = options;
     if (to !== undefined) checkRev(to, 'options.to');
     const repo = this.#repo;

@@ -11,6 +11,8 @@ import {
   checkRev,
   checkString,
   valueError,
+  type Names,
+  checkOptions,
 } from './check.js';
 import type { Deployment, Origin } from './deployment.js';
 import {
@@ -126,8 +128,25 @@ function kernelArgsOf(value: DeployOptions['kernelArgs'], noMerge: boolean): Ker
   return { kernelArgsBase, kernelArgs: nativeEdit(value) };
 }
 
+const OPTIONS: Names<DeployOptions> = {
+  signal: true,
+  onProgress: true,
+  stateroot: true,
+  stage: true,
+  origin: true,
+  kernelArgs: true,
+  overlayInitrds: true,
+  retain: true,
+  retainPending: true,
+  retainRollback: true,
+  notAsDefault: true,
+  noMerge: true,
+  lockFinalization: true,
+};
+
 function requestOf(rev: Rev, options: DeployOptions): DeployRequest {
   checkRev(rev);
+  checkOptions(options, OPTIONS);
   const { stateroot, origin, kernelArgs, overlayInitrds = [] } = options;
   if (stateroot !== undefined) checkStateroot(stateroot, 'options.stateroot');
   checkArray(overlayInitrds, 'options.overlayInitrds');

@@ -4,6 +4,7 @@ import { resolve } from 'node:path';
 import type { DiffAspect, DiffEntry, DiffSideSpec, DiffStats } from '../typings/addon.js';
 import { type CallOptions, stepsUnder } from './call.js';
 import {
+  type Names,
   checkBoolean,
   checkInteger,
   checkName,
@@ -79,6 +80,8 @@ function owner(value: unknown, to: DiffSideSpec): { uid?: number; gid?: number }
   return result;
 }
 
+const OPTIONS: Names<DiffOptions> = { signal: true, xattrs: true, owner: true, stats: true };
+
 export async function diff(
   repo: RepoInner,
   from: DiffSource,
@@ -86,7 +89,7 @@ export async function diff(
   options: DiffOptions,
 ): Promise<Diff> {
   const sides = { from: side(from, 'from'), to: side(to, 'to') };
-  checkOptions(options);
+  checkOptions(options, OPTIONS);
   const { xattrs = true, stats = false } = options;
   checkBoolean(xattrs, 'options.xattrs');
   checkBoolean(stats, 'options.stats');

@@ -1,6 +1,6 @@
 // fsck: whether a repository holds what its commits need, unharmed.
 import { type ProgressOptions, run } from './call.js';
-import { checkBoolean, checkOptions } from './check.js';
+import { type Names, checkBoolean, checkOptions } from './check.js';
 import { type ObjectName, OstreeError } from './errors.js';
 import { checkNotHolding } from './holding.js';
 import { native } from './native.js';
@@ -78,8 +78,19 @@ export interface FsckReport {
 
 const FLAGS = ['verifyBindings', 'verifyBackRefs', 'delete', 'markPartial', 'addTombstones'] as const;
 
+const OPTIONS: Names<FsckOptions> = {
+  signal: true,
+  onProgress: true,
+  verifyBindings: true,
+  verifyBackRefs: true,
+  delete: true,
+  markPartial: true,
+  addTombstones: true,
+  repair: true,
+};
+
 export async function fsck(repo: RepoInner, options: FsckOptions): Promise<FsckReport> {
-  checkOptions(options);
+  checkOptions(options, OPTIONS);
   for (const flag of FLAGS) if (options[flag] !== undefined) checkBoolean(options[flag], `options.${flag}`);
   if (options.repair !== undefined)
     throw new OstreeError('NOT_SUPPORTED', 'repair is not implemented: delete what is bad, then pull again');

@@ -1,7 +1,7 @@
 // Locks of a repository that last over several calls.
 import type { LockHandle } from '../typings/addon.js';
 import { type CallOptions, MAX_TIMER, run } from './call.js';
-import { checkInteger, checkOneOf, checkOptions } from './check.js';
+import { checkInteger, checkOneOf, checkOptions, type Names } from './check.js';
 import { checkNotHolding } from './holding.js';
 import { Lifetime } from './lifetime.js';
 import { native } from './native.js';
@@ -53,13 +53,15 @@ export class RepoLock implements AsyncDisposable {
   }
 }
 
+const OPTIONS: Names<LockOptions> = { signal: true, timeout: true };
+
 export async function lock(
   repo: RepoInner,
   kind: 'shared' | 'exclusive',
   options: LockOptions,
 ): Promise<RepoLock> {
   checkOneOf(kind, 'kind', ['shared', 'exclusive']);
-  checkOptions(options);
+  checkOptions(options, OPTIONS);
   checkInteger(options.timeout ?? TIMEOUT, 'options.timeout');
   const timeout = Math.min(options.timeout ?? TIMEOUT, MAX_TIMER);
   if (kind === 'exclusive') checkNotHolding(repo, 'An exclusive lock');

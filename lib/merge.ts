@@ -3,7 +3,7 @@ import { posix } from 'node:path';
 
 import { type CallOptions, type Step, stepsUnder } from './call.js';
 import type { ConfigDiff } from './config-diff.js';
-import { checkOptions, checkRev } from './check.js';
+import { type Names, checkOptions, checkRev } from './check.js';
 import { checkStateroot } from './deploy.js';
 import type { Deployment } from './deployment.js';
 import { OstreeError } from './errors.js';
@@ -142,13 +142,15 @@ function merge(diff: ConfigDiff, before: Shipped, after: Shipped): MergeEntry[] 
   return entries.sort((a, b) => (a.path < b.path ? -1 : 1));
 }
 
+const OPTIONS: Names<PreviewMergeOptions> = { signal: true, stateroot: true };
+
 export async function previewMerge(
   sysroot: SysrootInner,
   rev: Rev,
   options: PreviewMergeOptions,
 ): Promise<MergePreview> {
   checkRev(rev);
-  checkOptions(options);
+  checkOptions(options, OPTIONS);
   const { stateroot } = options;
   if (stateroot !== undefined) checkStateroot(stateroot, 'options.stateroot');
   return await sysroot.lifetime.sequence(options, (signal) =>

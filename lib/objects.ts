@@ -5,6 +5,7 @@ import { resolve } from 'node:path';
 import type { ObjectParts, Xattr } from '../typings/addon.js';
 import { type CallOptions, run, type Step, stepsUnder } from './call.js';
 import {
+  type Names,
   checkBoolean,
   checkChecksum,
   checkInteger,
@@ -107,13 +108,15 @@ export function objects(repo: RepoInner, options: CallOptions): AsyncIterableIte
   return iterate(repo, () => native().objectList(repo.native), options);
 }
 
+const REACHABLE: Names<ReachableOptions> = { signal: true, depth: true };
+
 export function reachable(
   repo: RepoInner,
   rev: Rev,
   options: ReachableOptions,
 ): AsyncIterableIterator<ObjectName> {
   checkRev(rev);
-  checkOptions(options);
+  checkOptions(options, REACHABLE);
   checkSignal(options.signal);
   const { depth = 0 } = options;
   if (depth !== Infinity) checkInteger(depth, 'options.depth');
@@ -171,13 +174,15 @@ function ownedOf({ mode = 0, uid = 0, gid = 0, xattrs }: ObjectParts): Owned {
   return { mode, uid, gid, xattrs: toRecord(xattrs) };
 }
 
+const READ: Names<ReadObjectOptions> = { signal: true, maxSize: true, verify: true };
+
 export async function readObject(
   repo: RepoInner,
   name: ObjectName,
   options: ReadObjectOptions,
 ): Promise<StoredObject> {
   checkObjectName(name, 'name', READABLE);
-  checkOptions(options);
+  checkOptions(options, READ);
   const { verify = true } = options;
   checkBoolean(verify, 'options.verify');
   if (options.maxSize !== undefined) checkInteger(options.maxSize, 'options.maxSize');
@@ -221,6 +226,8 @@ async function storedObject(
   }
 }
 
+const CHECKSUM: Names<ChecksumFileOptions> = { signal: true, xattrs: true, type: true };
+
 /**
  * The checksum that a file, symlink or directory of this machine would have as an object: of a directory, that of its
  * dirmeta. It is what `ostree checksum` prints. Wraps what `ostree_checksum_file_at()` does.
@@ -229,7 +236,7 @@ async function storedObject(
  */
 export async function checksumFile(path: string, options: ChecksumFileOptions = {}): Promise<Checksum> {
   checkName(path, 'path');
-  checkOptions(options);
+  checkOptions(options, CHECKSUM);
   const { xattrs = true, type = 'file' } = options;
   checkBoolean(xattrs, 'options.xattrs');
   checkOneOf(type, 'options.type', ['file', 'dirtree', 'dirmeta', 'commit']);

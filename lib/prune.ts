@@ -2,6 +2,7 @@
 import type { PruneOptions as NativeOptions } from '../typings/addon.js';
 import { type CallOptions, run } from './call.js';
 import {
+  type Names,
   checkArray,
   checkBoolean,
   checkChecksum,
@@ -57,8 +58,21 @@ function checkDepth(value: unknown, name: string): asserts value is number {
   checkInteger(value, name, -1, 2 ** 31 - 1);
 }
 
+const OPTIONS: Names<PruneOptions> = {
+  signal: true,
+  refsOnly: true,
+  depth: true,
+  keepYoungerThan: true,
+  onlyBranches: true,
+  retainDepth: true,
+  commitOnly: true,
+  deleteCommit: true,
+  staticDeltas: true,
+  dryRun: true,
+};
+
 function checkPruneOptions(options: PruneOptions): void {
-  checkOptions(options);
+  checkOptions(options, OPTIONS);
   for (const flag of FLAGS) if (options[flag] !== undefined) checkBoolean(options[flag], `options.${flag}`);
   const { depth, keepYoungerThan, onlyBranches, retainDepth, deleteCommit } = options;
   if (depth !== undefined) checkDepth(depth, 'options.depth');

@@ -20,6 +20,7 @@ import {
   checkString,
   typeError,
   valueError,
+  type Names,
 } from './check.js';
 import { OstreeError } from './errors.js';
 import { checkUrl, type FetchOptions, fetchOptions } from './fetch.js';
@@ -173,40 +174,46 @@ const FLAGS = [
   'timestampCheck',
   'perObjectFsync',
 ] as const;
-const COMMON = [
-  ...FLAGS.filter((flag) => flag !== 'dryRun'),
-  'signal',
-  'onProgress',
-  'refs',
-  'depth',
-  'subdirs',
-  'deltas',
-  'overrideCommits',
-  'timestampCheckFromRev',
-  'localCacheRepos',
-  'maxMetadataSize',
-];
-const REMOTE_ONLY = [
-  'overrideUrl',
-  'httpHeaders',
-  'networkRetries',
-  'appendUserAgent',
-  'collectionRefs',
-  'keyrings',
-  'summary',
-  'overrideRemoteName',
-  'dryRun',
-  'stallTimeout',
-  'isolate',
-];
+const COMMON: Names<CommonOptions> = {
+  signal: true,
+  onProgress: true,
+  refs: true,
+  depth: true,
+  mirror: true,
+  commitOnly: true,
+  subdirs: true,
+  trusted: true,
+  bareUserOnlyFiles: true,
+  deltas: true,
+  overrideCommits: true,
+  gpgVerify: true,
+  gpgVerifySummary: true,
+  disableSignVerify: true,
+  disableSignVerifySummary: true,
+  disableVerifyBindings: true,
+  timestampCheck: true,
+  timestampCheckFromRev: true,
+  localCacheRepos: true,
+  maxMetadataSize: true,
+  perObjectFsync: true,
+};
 
-/** A misspelt option that switches nothing on or off would go unnoticed. */
-function checkKnown(options: object, known: readonly string[]): void {
-  for (const key of Object.keys(options)) {
-    if (!known.includes(key))
-      throw valueError(`options.${key}`, `is no option. Known are ${known.join(', ')}`);
-  }
-}
+const PULL: Names<PullOptions> = {
+  ...COMMON,
+  overrideUrl: true,
+  httpHeaders: true,
+  networkRetries: true,
+  appendUserAgent: true,
+  collectionRefs: true,
+  keyrings: true,
+  summary: true,
+  overrideRemoteName: true,
+  dryRun: true,
+  stallTimeout: true,
+  isolate: true,
+};
+
+const LOCAL: Names<PullLocalOptions> = { ...COMMON, remote: true };
 
 function checkList(value: unknown, name: string, checkItem: (item: unknown, itemName: string) => void): void {
   checkArray(value, name);
@@ -349,8 +356,7 @@ export async function pull(repo: RepoInner, remote: string, options: PullOptions
   const isFile = remote.startsWith('file:');
   if (isFile) checkUrl(remote, 'remote');
   else checkRemoteName(remote);
-  checkOptions(options);
-  checkKnown(options, [...COMMON, ...REMOTE_ONLY]);
+  checkOptions(options, PULL);
   if (options.isolate !== undefined) checkBoolean(options.isolate, 'options.isolate');
   if (options.isolate)
     throw new OstreeError('NOT_SUPPORTED', 'options.isolate is not supported yet; use options.stallTimeout', {
@@ -367,8 +373,7 @@ export async function pullLocal(
 ): Promise<PullResult> {
   const path = source instanceof Repo ? source.path : source;
   checkName(path, 'source');
-  checkOptions(options);
-  checkKnown(options, [...COMMON, 'remote']);
+  checkOptions(options, LOCAL);
   const { remote, ...common } = options;
   if (remote !== undefined) checkRemoteName(remote, 'options.remote');
   const url = pathToFileURL(resolve(path)).href;

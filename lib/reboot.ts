@@ -1,7 +1,7 @@
 // Other ways into the next deployment than a whole reboot, and what must be done after a sysroot was copied.
 import type { Call, NativeDeployment } from '../typings/addon.js';
 import type { CallOptions } from './call.js';
-import { checkBoolean, checkOptions } from './check.js';
+import { type Names, checkBoolean, checkOptions } from './check.js';
 import { idOf } from './deployment.js';
 import type { DeploymentOrId } from './manage.js';
 import { native } from './native.js';
@@ -26,12 +26,14 @@ function change(
   });
 }
 
+const OPTIONS: Names<SoftRebootOptions> = { signal: true, allowKernelSkew: true };
+
 export async function softReboot(
   sysroot: SysrootInner,
   deployment: DeploymentOrId | null,
   options: SoftRebootOptions,
 ): Promise<void> {
-  checkOptions(options);
+  checkOptions(options, OPTIONS);
   const { allowKernelSkew = false, ...rest } = options;
   checkBoolean(allowKernelSkew, 'options.allowKernelSkew');
   const id = deployment === null ? undefined : idOf(deployment);

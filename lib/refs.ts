@@ -2,6 +2,7 @@
 import type { RefInfo } from '../typings/addon.js';
 import type { CallOptions } from './call.js';
 import {
+  type Names,
   checkBoolean,
   checkChecksum,
   checkCollectionId,
@@ -49,9 +50,11 @@ export interface SetRefOptions extends RefPlace {
   expected?: Checksum | null | undefined;
 }
 
+const RESOLVE: Names<ResolveRevOptions> = { signal: true, localOnly: true };
+
 export async function resolveRev(repo: RepoInner, rev: Rev, options: ResolveRevOptions): Promise<Checksum> {
   checkRev(rev);
-  checkOptions(options);
+  checkOptions(options, RESOLVE);
   const { localOnly = false } = options;
   checkBoolean(localOnly, 'options.localOnly');
   return await repo.lifetime.run(options, (call) => native().refResolve(repo.native, rev, localOnly, call));
@@ -67,8 +70,17 @@ export async function hasRef(repo: RepoInner, refspec: string, options: CallOpti
   }
 }
 
+const LIST: Names<ListRefsOptions> = {
+  signal: true,
+  prefix: true,
+  aliases: true,
+  remotes: true,
+  mirrors: true,
+  collections: true,
+};
+
 export async function listRefs(repo: RepoInner, options: ListRefsOptions): Promise<RefInfo[]> {
-  checkOptions(options);
+  checkOptions(options, LIST);
   const { prefix, collections = false, ...flags } = options;
   if (prefix !== undefined) checkRev(prefix, 'options.prefix');
   for (const name of ['aliases', 'remotes', 'mirrors'] as const) {
@@ -89,12 +101,14 @@ function compare(a = '', b = ''): number {
   return a < b ? -1 : a > b ? 1 : 0;
 }
 
+const PLACE: Names<SetRefOptions> = { signal: true, remote: true, collectionId: true, expected: true };
+
 export function checkPlace(
   ref: string,
   options: RefPlace,
 ): { ref: string; remote: string | undefined; collectionId: string | undefined } {
   checkRef(ref);
-  checkOptions(options);
+  checkOptions(options, PLACE);
   const { remote, collectionId } = options;
   if (remote !== undefined) checkRemoteName(remote, 'options.remote');
   if (collectionId !== undefined) checkCollectionId(collectionId, 'options.collectionId');

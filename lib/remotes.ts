@@ -4,6 +4,7 @@ import { resolve } from 'node:path';
 import type { KeySource, SummaryRef as NativeRef } from '../typings/addon.js';
 import type { CallOptions } from './call.js';
 import {
+  type Names,
   checkArray,
   checkBoolean,
   checkName,
@@ -150,6 +151,49 @@ function keySource(keys: unknown, name: string, keyIds: unknown = []): KeySource
   return { data: [Buffer.from(keys)], keyIds: ids };
 }
 
+const SETTINGS: Names<RemoteSettings> = {
+  contentUrl: true,
+  collectionId: true,
+  branches: true,
+  gpgVerify: true,
+  gpgVerifySummary: true,
+  gpgKeyPath: true,
+  signVerify: true,
+  signVerifySummary: true,
+  verificationKeys: true,
+  proxy: true,
+  http2: true,
+  tlsPermissive: true,
+  tlsClientCertPath: true,
+  tlsClientKeyPath: true,
+  tlsCaPath: true,
+  customBackend: true,
+  unconfiguredState: true,
+  settings: true,
+};
+
+const ADD: Names<RemoteOptions> = {
+  ...SETTINGS,
+  signal: true,
+  gpgKeys: true,
+  ifNotExists: true,
+  replace: true,
+};
+
+const CHANGE: Names<RemoteChanges> = { ...SETTINGS, signal: true, url: true };
+
+const REMOVE: Names<RemoveRemoteOptions> = { signal: true, ifExists: true };
+
+const IMPORT: Names<ImportKeysOptions> = { signal: true, keyIds: true };
+
+const FETCH: Names<RemoteFetchOptions> = {
+  signal: true,
+  overrideUrl: true,
+  httpHeaders: true,
+  networkRetries: true,
+  appendUserAgent: true,
+};
+
 /** `repo.remotes`. Changes are seen by every call that starts later. */
 export class Remotes {
   /** The cookies sent to each remote. */
@@ -171,7 +215,7 @@ export class Remotes {
    */
   async add(name: string, url: string | null, options: RemoteOptions = {}): Promise<void> {
     checkRemoteName(name, 'name');
-    checkOptions(options);
+    checkOptions(options, ADD);
     const { gpgKeys, ifNotExists = false, replace = false, customBackend } = options;
     // What another program fetches from may be no URL that libostree knows.
     if (customBackend === undefined) checkUrl(url, 'url', URL_PREFIXES);
@@ -202,7 +246,7 @@ export class Remotes {
    */
   async remove(name: string, options: RemoveRemoteOptions = {}): Promise<void> {
     checkRemoteName(name, 'name');
-    checkOptions(options);
+    checkOptions(options, REMOVE);
     const { ifExists = false } = options;
     checkBoolean(ifExists, 'options.ifExists');
     await this.#repo.lifetime.run(options, (call) =>
@@ -235,7 +279,7 @@ export class Remotes {
    */
   async setOptions(name: string, changes: RemoteChanges): Promise<void> {
     checkRemoteName(name, 'name');
-    checkOptions(changes);
+    checkOptions(changes, CHANGE);
     const { url, ...options } = changes;
     const entries = configEntries(options);
     if (url != null) checkUrl(url, 'options.url', URL_PREFIXES);
@@ -259,7 +303,7 @@ export class Remotes {
    */
   async importGpgKeys(name: string, keys: GpgKeys, options: ImportKeysOptions = {}): Promise<number> {
     checkRemoteName(name, 'name');
-    checkOptions(options);
+    checkOptions(options, IMPORT);
     const source = keySource(keys, 'keys', options.keyIds);
     return await this.#repo.lifetime.run(options, (call) =>
       native().remoteImportKeys(this.#repo.native, name, source, call),
@@ -307,7 +351,7 @@ export class Remotes {
 
   async #fetch(name: string, options: RemoteFetchOptions) {
     checkRemoteName(name, 'name');
-    checkOptions(options);
+    checkOptions(options, FETCH);
     const request = fetchOptions(options);
     return await this.#repo.lifetime.run(options, (call) =>
       native().remoteSummary(this.#repo.native, name, request, call),

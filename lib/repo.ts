@@ -3,7 +3,7 @@ import type { Readable } from 'node:stream';
 
 import type { OpenedRepo, RepoInfo } from '../typings/addon.js';
 import { type CallOptions, run } from './call.js';
-import { checkBoolean, checkCollectionId, checkName, checkOneOf, checkOptions } from './check.js';
+import { type Names, checkBoolean, checkCollectionId, checkName, checkOneOf, checkOptions } from './check.js';
 import { checkout, type CheckoutOptions, type CheckoutResult } from './checkout.js';
 import { commit, type CommitOptions, type CommitResult, type MetadataInput } from './commit.js';
 import { RepoConfig } from './config.js';
@@ -32,6 +32,10 @@ import { exportTar, type ExportTarOptions } from './tar.js';
 import { begin, transaction, type Transaction, type TransactionOptions } from './transaction.js';
 import type { Checksum, Rev } from './types.js';
 import { type VerifyOptions, type VerifyResult, verify } from './verify.js';
+
+const CREATE: Names<CreateOptions> = { signal: true, mode: true, collectionId: true };
+
+const OPEN: Names<OpenOptions> = { signal: true, cacheDir: true, remotesConfigDir: true, fsync: true };
 
 /**
  * An OSTree repository.
@@ -77,7 +81,7 @@ export class Repo extends RepoContent implements AsyncDisposable {
    */
   static async create(path: string, options: CreateOptions = {}): Promise<Repo> {
     checkName(path, 'path');
-    checkOptions(options);
+    checkOptions(options, CREATE);
     const { mode = 'bare', collectionId } = options;
     checkOneOf(mode, 'options.mode', MODES);
     if (collectionId !== undefined) checkCollectionId(collectionId, 'options.collectionId');
@@ -97,7 +101,7 @@ export class Repo extends RepoContent implements AsyncDisposable {
     options: OpenOptions = {},
   ): Promise<Repo> {
     checkName(path, 'path');
-    checkOptions(options);
+    checkOptions(options, OPEN);
     const { cacheDir, remotesConfigDir, fsync = true } = options;
     checkBoolean(fsync, 'options.fsync');
     if (cacheDir !== undefined) checkName(cacheDir, 'options.cacheDir');

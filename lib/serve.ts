@@ -4,7 +4,7 @@ import { type FileHandle, open, readlink, realpath } from 'node:fs/promises';
 import type { IncomingMessage, ServerResponse } from 'node:http';
 import { finished, pipeline } from 'node:stream/promises';
 
-import { checkFunction, checkInteger, checkOptions } from './check.js';
+import { checkFunction, checkInteger, checkOptions, type Names } from './check.js';
 import { OstreeError } from './errors.js';
 import { isFresh, requestedRange } from './http-range.js';
 import type { Repo } from './repo.js';
@@ -219,6 +219,8 @@ class Handler {
   }
 }
 
+const OPTIONS: Names<RepoHandlerOptions> = { authorize: true, maxConcurrent: true };
+
 /**
  * Serves a repository to those who pull from it, by a function for `http.createServer()`: objects, refs, the summary and
  * deltas, with ranges, ETags and headers for caches. All else of the repository stays where it is; the `config` that is
@@ -228,7 +230,7 @@ class Handler {
  */
 export function createRepoHandler(repo: Repo, options: RepoHandlerOptions = {}): RepoHandler {
   const inner = innerOf(repo);
-  checkOptions(options);
+  checkOptions(options, OPTIONS);
   const { authorize, maxConcurrent } = options;
   if (authorize !== undefined) checkFunction(authorize, 'options.authorize');
   if (maxConcurrent !== undefined) checkInteger(maxConcurrent, 'options.maxConcurrent', 1);

@@ -5,6 +5,7 @@ import type { GpgSigner as NativeGpgSigner } from '../typings/addon.js';
 import { untilAborted } from './abort.js';
 import { type CallOptions, type Step, stepsUnder } from './call.js';
 import {
+  type Names,
   checkArray,
   checkFunction,
   checkName,
@@ -236,13 +237,15 @@ async function isBy(
   );
 }
 
+const REMOVE: Names<RemoveSignaturesOptions> = { signal: true, type: true, keyIds: true };
+
 export async function removeSignatures(
   repo: RepoInner,
   commit: Rev,
   options: RemoveSignaturesOptions,
 ): Promise<number> {
   checkRev(commit, 'commit');
-  checkOptions(options);
+  checkOptions(options, REMOVE);
   const { type } = options;
   if (type !== undefined) checkType(type, 'options.type');
   const keyIds = options.keyIds && checkKeyIds(options.keyIds);

@@ -4,7 +4,7 @@ import { Readable } from 'node:stream';
 import type { Call, FileHandle } from '../typings/addon.js';
 import { abortError, onAbort } from './abort.js';
 import type { CallOptions } from './call.js';
-import { checkInteger, checkOptions, checkRev, checkSignal, valueError } from './check.js';
+import { type Names, checkInteger, checkOptions, checkRev, checkSignal, valueError } from './check.js';
 import { OstreeError } from './errors.js';
 import { native } from './native.js';
 import type { RepoInner } from './repo-inner.js';
@@ -118,6 +118,8 @@ class FileStream extends Readable {
   }
 }
 
+const OPTIONS: Names<ReadStreamOptions> = { signal: true, start: true, end: true, highWaterMark: true };
+
 export function createReadStream(
   repo: RepoInner,
   rev: Rev,
@@ -126,7 +128,7 @@ export function createReadStream(
 ): Readable {
   checkRev(rev);
   checkPath(path);
-  checkOptions(options);
+  checkOptions(options, OPTIONS);
   const { start = 0, end, highWaterMark } = options;
   checkInteger(start, 'options.start');
   if (end !== undefined) checkInteger(end, 'options.end');

@@ -1,7 +1,7 @@
 // The summary of a repository.
 import type { SummaryData, SummaryRef as NativeRef } from '../typings/addon.js';
 import { type CallOptions, stepsUnder } from './call.js';
-import { checkBoolean, checkObject, checkOptions, typeError, valueError } from './check.js';
+import { type Names, checkBoolean, checkObject, checkOptions, typeError, valueError } from './check.js';
 import { type MetadataInput, signNew } from './commit.js';
 import { withJson } from './json.js';
 import { native } from './native.js';
@@ -101,6 +101,10 @@ function checkExpires(value: unknown): void {
   if (!(value.getTime() >= 0)) throw valueError('options.expires', 'must be a valid Date, not before 1970');
 }
 
+const REGENERATE: Names<RegenerateOptions> = { signal: true, metadata: true, expires: true, sign: true };
+
+const READ: Names<ReadSummaryOptions> = { signal: true, variants: true };
+
 /** `repo.summary`: the file that lists the refs, which those who pull read first. */
 export class Summary {
   readonly #repo: RepoInner;
@@ -120,7 +124,7 @@ export class Summary {
    * `ostree-metadata`, at the same time
    */
   async regenerate(options: RegenerateOptions = {}): Promise<void> {
-    checkOptions(options);
+    checkOptions(options, REGENERATE);
     const { metadata = {}, expires, sign = [] } = options;
     checkObject(metadata, 'options.metadata');
     if (expires !== undefined) checkExpires(expires);
@@ -147,7 +151,7 @@ export class Summary {
    * @throws {OstreeError} `NOT_FOUND` when there is none, `CORRUPT` when it is damaged
    */
   async read(options: ReadSummaryOptions = {}): Promise<SummaryInfo> {
-    checkOptions(options);
+    checkOptions(options, READ);
     const { variants = false } = options;
     checkBoolean(variants, 'options.variants');
     const repo = this.#repo;

@@ -1,7 +1,7 @@
 import { resolve } from 'node:path';
 
 import { type CallOptions, run } from './call.js';
-import { checkInteger, checkName, checkOptions } from './check.js';
+import { type Names, checkInteger, checkName, checkOptions } from './check.js';
 import { type ConfigDiff, configDiff } from './config-diff.js';
 import { deploy, type DeployOptions, checkStateroot } from './deploy.js';
 import { type Deployment, type DeploymentSnapshot, snapshotOf } from './deployment.js';
@@ -32,6 +32,10 @@ export interface InitOptions extends CallOptions {
    */
   epoch?: 0 | 1 | 2 | undefined;
 }
+
+const INIT: Names<InitOptions> = { signal: true, epoch: true };
+
+const LOCK: Names<LockOptions> = { signal: true, timeout: true };
 
 /**
  * A directory with deployments: bootable trees that are checked out of its repository.
@@ -83,7 +87,7 @@ export class Sysroot implements AsyncDisposable {
    */
   static async init(path: string, options: InitOptions = {}): Promise<Sysroot> {
     checkName(path, 'path');
-    checkOptions(options);
+    checkOptions(options, INIT);
     const { epoch = 0 } = options;
     checkInteger(epoch, 'options.epoch', 0, 2);
     await run(options, (call) => native().sysrootInit(resolve(path), epoch, call));
@@ -140,7 +144,7 @@ export class Sysroot implements AsyncDisposable {
    */
   async lock(options: LockOptions = {}): Promise<SysrootLock> {
     const { lifetime, locking, path } = this.#inner;
-    checkOptions(options);
+    checkOptions(options, LOCK);
     const { timeout = LOCK_TIMEOUT } = options;
     checkInteger(timeout, 'options.timeout');
     await lifetime.sequence(options, (signal) => locking.acquire(signal, timeout));

@@ -4,7 +4,15 @@ import { Readable } from 'node:stream';
 
 import { abortError, onAbort } from './abort.js';
 import type { CallOptions } from './call.js';
-import { checkBoolean, checkOptions, checkRev, checkSignal, checkString, valueError } from './check.js';
+import {
+  type Names,
+  checkBoolean,
+  checkOptions,
+  checkRev,
+  checkSignal,
+  checkString,
+  valueError,
+} from './check.js';
 import { OstreeError } from './errors.js';
 import { native } from './native.js';
 import type { RepoInner } from './repo-inner.js';
@@ -85,9 +93,11 @@ class TarStream extends Readable {
   }
 }
 
+const OPTIONS: Names<ExportTarOptions> = { signal: true, subpath: true, prefix: true, xattrs: true };
+
 export function exportTar(repo: RepoInner, rev: Rev, options: ExportTarOptions): Readable {
   checkRev(rev);
-  checkOptions(options);
+  checkOptions(options, OPTIONS);
   const { subpath = '', prefix = '', xattrs = true, signal } = options;
   checkString(subpath, 'options.subpath');
   const names = subpath.split('/').filter((name) => name !== '');

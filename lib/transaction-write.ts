@@ -1,7 +1,15 @@
 // Writing single objects into a transaction.
 import type { SetEntrySpec, TransactionHandle, WrittenObjects } from '../typings/addon.js';
 import { type CallOptions, run, type Step } from './call.js';
-import { checkBoolean, checkChecksum, checkObject, checkOptions, typeError, valueError } from './check.js';
+import {
+  checkBoolean,
+  checkChecksum,
+  checkObject,
+  checkOptions,
+  typeError,
+  valueError,
+  type Names,
+} from './check.js';
 import type { ObjectName } from './errors.js';
 import {
   checkContent,
@@ -84,13 +92,17 @@ function take(txn: TransactionInner, written: WrittenObjects): Checksum {
   return written.checksums[0] ?? '';
 }
 
+const SYMLINK: Names<WriteSymlinkOptions> = { signal: true, uid: true, gid: true, xattrs: true };
+
+const FILE: Names<WriteFileOptions> = { ...SYMLINK, mode: true };
+
 export async function writeFile(
   txn: TransactionInner,
   content: FileContent,
   options: WriteFileOptions,
 ): Promise<Checksum> {
   checkContent(content, 'content');
-  checkOptions(options);
+  checkOptions(options, FILE);
   const entry = entrySpec(options, 'file', '', 'options');
   claim(content);
   try {
@@ -109,13 +121,13 @@ export async function writeSymlink(
   options: WriteSymlinkOptions,
 ): Promise<Checksum> {
   checkTarget(target, 'target');
-  checkOptions(options);
+  checkOptions(options, SYMLINK);
   const entry = { ...entrySpec({ ...options, mode: undefined }, 'symlink', '', 'options'), target };
   return await txn.queued({ options }, (_step, signal) => writeEntry(txn, entry, signal));
 }
 
 export async function writeDirMeta(txn: TransactionInner, options: WriteFileOptions): Promise<Checksum> {
-  checkOptions(options);
+  checkOptions(options, FILE);
   const entry = entrySpec(options, 'directory', '', 'options');
   return await txn.queued({ options }, (_step, signal) => writeEntry(txn, entry, signal));
 }
@@ -180,6 +192,8 @@ async function writeDirectory(
   );
 }
 
+const IMPORT: Names<ImportOptions> = { signal: true, trusted: true };
+
 export async function importFrom(
   txn: TransactionInner,
   source: RepoInner,
@@ -187,7 +201,7 @@ export async function importFrom(
   options: ImportOptions,
 ): Promise<number> {
   checkEntries(names, 'names');
-  checkOptions(options);
+  checkOptions(options, IMPORT);
   const { trusted = false } = options;
   checkBoolean(trusted, 'options.trusted');
   source.lifetime.check();

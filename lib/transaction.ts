@@ -2,6 +2,7 @@
 import type { CommitResult, CommitStats, RefTarget, TransactionHandle } from '../typings/addon.js';
 import { type CallOptions, run, stepsUnder } from './call.js';
 import {
+  type Names,
   checkBoolean,
   checkChecksum,
   checkFunction,
@@ -12,7 +13,7 @@ import {
 import { takesFiles, withFiles } from './commit-files.js';
 import type { Commit, ReadCommitOptions } from './commit-read.js';
 import { type CommitOptions, type MetadataInput, signNew } from './commit.js';
-import { commitSigners, commitSpec } from './commit-spec.js';
+import { commitSigners, commitSpec, snapshot } from './commit-spec.js';
 import type { ObjectName } from './errors.js';
 import { whileFeeding } from './feed.js';
 import type { FileContent } from './file-set.js';
@@ -89,7 +90,8 @@ export class Transaction implements AsyncDisposable {
    * Writes a commit. No ref names it: see {@link Transaction.setRef}. Its parent is null unless given.
    * Wraps `ostree_repo_write_commit()`; {@link Repo.commit} tells the rest.
    */
-  async commit(options: TransactionCommitOptions): Promise<CommitResult> {
+  async commit(given: TransactionCommitOptions): Promise<CommitResult> {
+    const options = snapshot(given);
     const spec = commitSpec(options);
     const signers = commitSigners(options);
     for (const name of ['branch', 'fsync'] as const)
@@ -324,8 +326,10 @@ function sum(a: CommitStats, b: CommitStats): CommitStats {
   };
 }
 
+const OPTIONS: Names<TransactionOptions> = { signal: true, fsync: true };
+
 export async function begin(repo: RepoInner, options: TransactionOptions): Promise<Transaction> {
-  checkOptions(options);
+  checkOptions(options, OPTIONS);
   const { fsync } = options;
   if (fsync !== undefined) checkBoolean(fsync, 'options.fsync');
   return await repo.lifetime.sequence(options, async (signal) => {

@@ -4,6 +4,7 @@ import { constants } from 'node:buffer';
 import type { FileContent, FileHandle, TreeEntry } from '../typings/addon.js';
 import { type CallOptions, type Step, stepsUnder } from './call.js';
 import {
+  type Names,
   checkBoolean,
   checkInteger,
   checkName,
@@ -122,16 +123,18 @@ export function walk(
   return iterate(repo, () => native().treeWalk(repo.native, rev, path), options);
 }
 
+const READ: Names<ReadFileOptions> = { signal: true, maxSize: true, encoding: true };
+
 function checkReadFileOptions(value: unknown): ReadFileOptions {
   const options = typeof value === 'string' ? { encoding: value as BufferEncoding } : value;
-  checkOptions(options);
+  checkOptions(options, READ);
   const { maxSize, encoding } = options as ReadFileOptions;
   if (maxSize !== undefined) checkInteger(maxSize, 'options.maxSize');
   if (encoding != null && typeof encoding !== 'string')
     throw typeError('options.encoding', 'a string', encoding);
   if (encoding != null && !Buffer.isEncoding(encoding))
     throw valueError('options.encoding', `must be an encoding. Received '${String(encoding)}'`);
-  return options as ReadFileOptions;
+  return options;
 }
 
 export async function readFile(

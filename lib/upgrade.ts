@@ -2,6 +2,7 @@
 import type { UpgradeRequest } from '../typings/addon.js';
 import type { ProgressOptions } from './call.js';
 import {
+  type Names,
   checkBoolean,
   checkChecksum,
   checkFunction,
@@ -108,10 +109,38 @@ async function follow(
   });
 }
 
+const UPGRADE: Names<UpgradeOptions> = {
+  signal: true,
+  onProgress: true,
+  overrideUrl: true,
+  httpHeaders: true,
+  networkRetries: true,
+  appendUserAgent: true,
+  stateroot: true,
+  stage: true,
+  stallTimeout: true,
+  allowDowngrade: true,
+  overrideCommit: true,
+  pullOnly: true,
+  deployOnly: true,
+};
+
 export async function upgrade(sysroot: SysrootInner, options: UpgradeOptions): Promise<UpgradeResult> {
-  checkOptions(options);
+  checkOptions(options, UPGRADE);
   return await follow(sysroot, requestOf(options, undefined), options);
 }
+
+const SWITCH: Names<SwitchOptions> = {
+  signal: true,
+  onProgress: true,
+  overrideUrl: true,
+  httpHeaders: true,
+  networkRetries: true,
+  appendUserAgent: true,
+  stateroot: true,
+  stage: true,
+  stallTimeout: true,
+};
 
 export async function switchTo(
   sysroot: SysrootInner,
@@ -119,7 +148,7 @@ export async function switchTo(
   options: SwitchOptions,
 ): Promise<UpgradeResult> {
   checkTarget(refspec);
-  checkOptions(options);
+  checkOptions(options, SWITCH);
   const { stateroot, stage, onProgress } = options;
   const request = requestOf({ stateroot, stage, onProgress }, refspec);
   return await follow(sysroot, request, { ...options, deployOnly: false });

@@ -4,6 +4,7 @@ import type { KeyObject } from 'node:crypto';
 import type { GpgSignature as NativeGpgSignature, GpgTrust, SignedData } from '../typings/addon.js';
 import { type CallOptions, type Step, stepsUnder } from './call.js';
 import {
+  type Names,
   checkBoolean,
   checkName,
   checkObject,
@@ -134,8 +135,10 @@ function checkKey(value: unknown, name: string): asserts value is PublicKey {
     throw typeError(`${name}.publicKey`, 'a string or a Uint8Array', key);
 }
 
+const OPTIONS: Names<VerifyOptions> = { signal: true, remote: true, keys: true, report: true };
+
 export function checkVerifyOptions(options: VerifyOptions): void {
-  checkOptions(options);
+  checkOptions(options, OPTIONS);
   const { remote, keys, report = false } = options;
   checkBoolean(report, 'options.report');
   if (remote === undefined && keys === undefined)

@@ -4,7 +4,7 @@ import { join } from 'node:path';
 
 import { onAbort } from './abort.js';
 import type { CallOptions } from './call.js';
-import { checkBoolean, checkOptions, checkSignal } from './check.js';
+import { type Names, checkBoolean, checkOptions, checkSignal } from './check.js';
 import { OstreeError } from './errors.js';
 import type { SysrootStatus } from './status.js';
 import type { SysrootInner } from './sysroot-inner.js';
@@ -14,12 +14,14 @@ export interface WatchOptions extends CallOptions {
   persistent?: boolean | undefined;
 }
 
+const OPTIONS: Names<WatchOptions> = { signal: true, persistent: true };
+
 export function watch(
   sysroot: SysrootInner,
   status: (options: CallOptions) => Promise<SysrootStatus>,
   options: WatchOptions,
 ): AsyncGenerator<SysrootStatus, void, undefined> {
-  checkOptions(options);
+  checkOptions(options, OPTIONS);
   const { signal, persistent = true } = options;
   checkSignal(signal);
   checkBoolean(persistent, 'options.persistent');
