@@ -270,6 +270,7 @@ function copySource(source: TreeSource): TreeSource {
 export function snapshot<O extends Pick<CommitOptions, 'tree' | 'metadata' | 'detachedMetadata'>>(
   options: O,
 ): O {
+  checkOptions(options);
   const { tree, metadata, detachedMetadata } = options;
   return {
     ...options,
