@@ -103,7 +103,7 @@ export type {
   RemoteSettings,
   SignType,
   VerificationKeys,
-} from './remote_options.js';
+} from './remote-options.js';
 export type {
   GpgKey,
   GpgKeys,

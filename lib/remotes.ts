@@ -18,7 +18,7 @@ import { RemoteCookies } from './cookies.js';
 import { checkUrl, type FetchOptions, fetchOptions } from './fetch.js';
 import { withJson } from './json.js';
 import { native } from './native.js';
-import { configEntries, type RemoteConfig, remoteConfig, type RemoteSettings } from './remote_options.js';
+import { configEntries, type RemoteConfig, remoteConfig, type RemoteSettings } from './remote-options.js';
 import type { RepoInner } from './repo-inner.js';
 import type { Checksum } from './types.js';
 

@@ -20,7 +20,7 @@ export interface SysrootInner {
 }
 
 /** Runs one native call that belongs to a change. */
-export type Step = <T, P = never>(
+export type ChangeStep = <T, P = never>(
   start: (call: Call) => Promise<T>,
   options?: Omit<RunOptions<P>, 'signal'>,
 ) => Promise<T>;
@@ -29,7 +29,7 @@ export type Step = <T, P = never>(
 export function locked<T>(
   sysroot: SysrootInner,
   options: CallOptions,
-  body: (step: Step, signal: AbortSignal) => Promise<T>,
+  body: (step: ChangeStep, signal: AbortSignal) => Promise<T>,
 ): Promise<T> {
   return sysroot.lifetime.sequence(options, (signal) =>
     sysroot.locking.during(signal, () =>
@@ -42,7 +42,7 @@ export function locked<T>(
 export async function changing<T>(
   sysroot: SysrootInner,
   options: CallOptions,
-  body: (step: Step, signal: AbortSignal) => Promise<T>,
+  body: (step: ChangeStep, signal: AbortSignal) => Promise<T>,
 ): Promise<T> {
   checkNotHolding(sysroot.repo, 'A change of deployments');
   return await locked(sysroot, options, body);
