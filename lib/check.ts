@@ -28,6 +28,8 @@ export function valueError(name: string, problem: string): RangeError {
 export function checkString(value: unknown, name: string): asserts value is string {
   if (typeof value !== 'string') throw typeError(name, 'a string', value);
   if (value.includes('\0')) throw valueError(name, 'must not contain a NUL byte');
+  // Node would make one character of any half of a surrogate pair, and two names the same.
+  if (/\p{Surrogate}/u.test(value)) throw valueError(name, 'must not have half a surrogate pair in it');
 }
 
 /** A string that is not empty: a path, a name. */
@@ -82,12 +84,19 @@ export function checkOptions(value: unknown, known?: object): asserts value is o
 }
 
 export function checkSignal(value: unknown): asserts value is AbortSignal | undefined {
-  if (
-    value !== undefined &&
-    !(typeof value === 'object' && value !== null && 'aborted' in value && 'addEventListener' in value)
-  ) {
-    throw typeError('options.signal', 'an AbortSignal', value);
-  }
+  if (value !== undefined && !isSignal(value)) throw typeError('options.signal', 'an AbortSignal', value);
+}
+
+/** By what it can do: it may be that of another realm, or of a library. */
+function isSignal(value: unknown): boolean {
+  return (
+    typeof value === 'object' &&
+    value !== null &&
+    typeof Reflect.get(value, 'aborted') === 'boolean' &&
+    ['throwIfAborted', 'addEventListener', 'removeEventListener'].every(
+      (method) => typeof Reflect.get(value, method) === 'function',
+    )
+  );
 }
 
 export function checkOneOf<T extends string>(
@@ -127,6 +136,14 @@ export function checkRef(value: unknown, name = 'ref'): asserts value is string 
 export function checkRemoteName(value: unknown, name = 'remote'): asserts value is string {
   checkRev(value, name);
   if (!REMOTE.test(value)) throw valueError(name, `must be the name of a remote. Received '${value}'`);
+}
+
+/** `remote:ref`, or a local ref. */
+export function checkRefspec(value: unknown, name = 'refspec'): asserts value is string {
+  checkString(value, name);
+  const colon = value.indexOf(':');
+  if (colon >= 0) checkRemoteName(value.slice(0, colon), name);
+  checkRef(value.slice(colon + 1), name);
 }
 
 export function checkCollectionId(value: unknown, name = 'collectionId'): asserts value is string {

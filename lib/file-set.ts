@@ -34,21 +34,15 @@ export interface FileMetadata {
   xattrs?: Record<string, Uint8Array> | undefined;
 }
 
-/** Node would make one character of any half of a surrogate pair, and two names the same. */
-function checkText(value: unknown, name: string): asserts value is string {
-  checkString(value, name);
-  if (/\p{Surrogate}/u.test(value)) throw valueError(name, 'must not have half a surrogate pair in it');
-}
-
 export function checkTarget(value: unknown, name: string): asserts value is string {
-  checkText(value, name);
+  checkString(value, name);
   if (value === '') throw valueError(name, 'must not be empty');
   if (Buffer.byteLength(value) > MAX_TARGET)
     throw valueError(name, `must not be longer than ${MAX_TARGET} bytes`);
 }
 
 export function checkEntryPath(value: unknown, name: string): asserts value is string {
-  checkText(value, name);
+  checkString(value, name);
   if (Buffer.byteLength(value) > MAX_PATH)
     throw valueError(name, `must not be longer than ${MAX_PATH} bytes`);
   for (const part of value.split('/')) {
@@ -72,7 +66,7 @@ function xattrsOf(value: unknown, name: string): Record<string, Uint8Array> {
   checkObject(value, name);
   for (const [key, data] of Object.entries(value)) {
     const what = `${name}['${key}']`;
-    checkText(key, `${name} key`);
+    checkString(key, `${name} key`);
     if (key === '' || Buffer.byteLength(key) > MAX_NAME)
       throw valueError(what, `must have a name of 1 to ${MAX_NAME} bytes`);
     if (key === 'user.ostreemeta') throw valueError(what, "is the repository's own");

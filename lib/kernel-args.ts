@@ -1,5 +1,5 @@
 // Kernel arguments: a list in memory, and how one list becomes another.
-import { checkArray, checkName, checkObject, checkString, valueError } from './check.js';
+import { checkArray, checkName, checkObject, checkString, typeError, valueError } from './check.js';
 import { fromNative } from './errors.js';
 import { native } from './native.js';
 
@@ -54,6 +54,9 @@ export class KernelArgs implements Iterable<string> {
   #args: string[] = [];
 
   constructor(args: Iterable<string> = []) {
+    // A string is an iterable, too: of letters.
+    if (typeof args !== 'object' || args === null || !(Symbol.iterator in args))
+      throw typeError('args', 'an iterable of strings; see KernelArgs.parse() for a command line', args);
     const list = [...args];
     checkKernelArgs(list, 'args');
     this.#edit({ append: list });

@@ -1,7 +1,7 @@
 // What is done to deployments that are there.
 import type { Call, Changed, NativeDeployment } from '../typings/addon.js';
 import type { CallOptions } from './call.js';
-import { checkBoolean, checkRef, checkRemoteName, checkString } from './check.js';
+import { checkBoolean, checkRefspec } from './check.js';
 import { type Deployment, idOf } from './deployment.js';
 import { checkKernelArgsEdit, type KernelArgsEdit, nativeEdit } from './kernel-args.js';
 import { native } from './native.js';
@@ -59,14 +59,6 @@ export async function pin(
   const id = idOf(deployment);
   checkBoolean(pinned, 'pinned');
   await edit(sysroot, options, (call) => native().sysrootPin(sysroot.native, id, pinned, call));
-}
-
-/** `remote:ref`, or a local ref. */
-export function checkRefspec(value: unknown, name = 'refspec'): asserts value is string {
-  checkString(value, name);
-  const colon = value.indexOf(':');
-  if (colon >= 0) checkRemoteName(value.slice(0, colon), name);
-  checkRef(value.slice(colon + 1), name);
 }
 
 export async function setOrigin(

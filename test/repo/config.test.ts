@@ -68,7 +68,7 @@ describe('repo.config', () => {
     },
   );
 
-  it.each(['', 'core', 'core.', '.mode', 'co[re.mode', 'core.mo=de', 'core. mode'])(
+  it.each(['', 'core', 'core.\ud800', 'core.', '.mode', 'co[re.mode', 'core.mo=de', 'core. mode'])(
     'refuses the key %j',
     async (key) => {
       const cli = await cliRepo();
@@ -77,7 +77,7 @@ describe('repo.config', () => {
     },
   );
 
-  it.each([null, undefined, {}, Symbol('x'), NaN, ['a;b'], [1], 'a\0b'])(
+  it.each([null, undefined, {}, Symbol('x'), NaN, ['a;b'], [1], 'a\0b', 'a\ud800b', ['\udc00']])(
     'refuses the value %s',
     async (value) => {
       const cli = await cliRepo();

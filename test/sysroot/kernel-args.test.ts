@@ -55,6 +55,10 @@ describe('KernelArgs', () => {
     }
     expect(() => KernelArgs.parse('a\nb')).toThrow(RangeError);
     expect(() => KernelArgs.parse(5 as never)).toThrow(TypeError);
+    for (const bad of [null, 5, 'quiet', {}])
+      expect(() => new KernelArgs(bad as never)).toThrow(
+        expect.objectContaining({ code: 'ERR_INVALID_ARG_TYPE' }),
+      );
     expect(() => args.append(5 as never)).toThrow(TypeError);
     expect(args.toArray()).toEqual([]);
   });
