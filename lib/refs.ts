@@ -8,6 +8,7 @@ import {
   checkCollectionId,
   checkOptions,
   checkRef,
+  checkRefspec,
   checkRemoteName,
   checkRev,
   typeError,
@@ -60,12 +61,19 @@ export async function resolveRev(repo: RepoInner, rev: Rev, options: ResolveRevO
   return await repo.lifetime.run(options, (call) => native().refResolve(repo.native, rev, localOnly, call));
 }
 
+/** What may be a checksum, or an abbreviated one, and is a ref nevertheless. */
+const HEX = /^[0-9a-f]+$/;
+/** The last two are said of a name above or below that of a ref. */
+const ABSENT = ['NOT_FOUND', 'IS_DIRECTORY', 'NOT_DIRECTORY'] as const;
+
 export async function hasRef(repo: RepoInner, refspec: string, options: CallOptions): Promise<boolean> {
+  checkRefspec(refspec);
+  if (HEX.test(refspec)) return (await listRefs(repo, options)).some(({ ref }) => ref === refspec);
   try {
     await resolveRev(repo, refspec, options);
     return true;
   } catch (error) {
-    if (OstreeError.is(error, 'NOT_FOUND')) return false;
+    if (ABSENT.some((code) => OstreeError.is(error, code))) return false;
     throw error;
   }
 }

@@ -171,7 +171,8 @@ export class Repo extends RepoContent implements AsyncDisposable {
   // refs
 
   /**
-   * The commit that a ref, `remote:ref`, checksum, unique abbreviation or `rev^` names.
+   * The commit that a ref, `remote:ref`, unique abbreviation of a checksum or `rev^` names. A whole checksum is its own
+   * result, whether there is such a commit or not: see {@link Repo.hasObject}.
    * Wraps `ostree_repo_resolve_rev_ext()`.
    *
    * @throws {OstreeError} `NOT_FOUND` when there is none

@@ -10,6 +10,43 @@ async function withCommits() {
   return { cli, first, second, repo: await Repo.open(cli.path) };
 }
 
+describe('hasRef', () => {
+  it('is about refs, not about commits', async () => {
+    const { repo, second } = await withCommits();
+    await using _ = repo;
+    await repo.setRef('origin/x', second);
+    await repo.setRef('stable', second, { remote: 'origin' });
+    const has = (refspec: string) => repo.hasRef(refspec);
+    for (const ref of ['main', 'origin:stable', 'origin/x'])
+      expect([ref, await has(ref)]).toEqual([ref, true]);
+    const abbreviated = second.slice(0, 10);
+    expect(await repo.resolveRev(abbreviated)).toBe(second);
+    for (const ref of [second, '0'.repeat(64), abbreviated, 'origin', 'main/x', 'origin:main', 'none'])
+      expect([ref, await has(ref)]).toEqual([ref, false]);
+    await repo.setRef(abbreviated, second);
+    expect(await has(abbreviated)).toBe(true);
+  });
+
+  it('refuses what no ref can be called', async () => {
+    const { repo, second } = await withCommits();
+    await using _ = repo;
+    for (const refspec of ['main^', `${second}^`, '', 'a b', '../x', 'a:b:c', ':main', 'a/b:main'])
+      await expect(repo.hasRef(refspec)).rejects.toMatchObject({ code: 'ERR_INVALID_ARG_VALUE' });
+    await expect(repo.hasRef(5 as never)).rejects.toMatchObject({ code: 'ERR_INVALID_ARG_TYPE' });
+    await expect(repo.hasRef('main', null as never)).rejects.toMatchObject({ code: 'ERR_INVALID_ARG_TYPE' });
+  });
+});
+
+describe('resolveRev', () => {
+  it('takes a checksum for what it is, as the command does', async () => {
+    const { cli, repo } = await withCommits();
+    await using _ = repo;
+    const none = '0'.repeat(64);
+    expect(await repo.resolveRev(none)).toBe(none);
+    expect(await cli.ostree('rev-parse', none)).toBe(none);
+  });
+});
+
 describe('listRefs', () => {
   it('tells of local refs, remotes and aliases what the command tells', async () => {
     const { cli, repo, second } = await withCommits();
