@@ -38,8 +38,9 @@ export interface SignatureFailure {
   keyId?: string;
 }
 
-/** What `details` holds, for the codes that have any. Sizes are bytes. */
+/** What `details` holds, for the codes that have any: where libostree does not tell, empty lists, null and NaN. */
 export interface ErrorDetails {
+  /** Bytes. */
   NO_SPACE: { required: number; available: number };
   HTTP: { status: number; url: string };
   CORRUPT: { objects: ObjectName[] };
@@ -57,6 +58,20 @@ interface OstreeErrorOptions extends ErrorOptions {
   checksum?: string | undefined;
   remote?: string | undefined;
   details?: unknown;
+}
+
+/** The details where libostree gave none. What it reports has a domain; other errors are this package's own. */
+const UNKNOWN: { [C in keyof ErrorDetails]: (error: OstreeErrorOptions) => ErrorDetails[C] } = {
+  NO_SPACE: () => ({ required: NaN, available: NaN }),
+  HTTP: () => ({ status: NaN, url: '' }),
+  CORRUPT: () => ({ objects: [] }),
+  SIGNATURE: () => ({ reasons: [] }),
+  LOCKED: ({ domain }) => ({ holder: domain === undefined ? 'this-process' : 'other-process' }),
+  CONFLICT: ({ ref = '' }) => ({ ref, expected: null, actual: null }),
+};
+
+function hasDetails(code: string): code is keyof ErrorDetails {
+  return Object.hasOwn(UNKNOWN, code);
 }
 
 /** Known by this in every copy of the package. */
@@ -77,7 +92,8 @@ export class OstreeError<C extends OstreeErrorCode = OstreeErrorCode> extends Er
   constructor(code: C, message: string, options: OstreeErrorOptions = {}) {
     super(message, 'cause' in options ? { cause: options.cause } : undefined);
     this.code = code;
-    this.details = options.details as DetailsOf<C>;
+    const details = options.details ?? (hasDetails(code) ? UNKNOWN[code](options) : undefined);
+    this.details = details as DetailsOf<C>;
     for (const key of ['domain', 'path', 'ref', 'checksum', 'remote'] as const) {
       const value = options[key];
       if (value !== undefined) Object.defineProperty(this, key, { value, enumerable: true });

@@ -16,9 +16,10 @@ async function unlock(): Promise<void> {
   }
 }
 
-function describe(error: unknown): { code: string; message: string } {
-  const code = OstreeError.is(error) ? error.code : 'FAILED';
-  return { code, message: error instanceof Error ? error.message : String(error) };
+function describe(error: unknown): object {
+  // Own properties: the code, the details, the path.
+  if (OstreeError.is(error)) return { ...error, message: error.message };
+  return { code: 'FAILED', message: error instanceof Error ? error.message : String(error) };
 }
 
 process.stdout.write(

@@ -5,7 +5,7 @@ import { join } from 'node:path';
 import { type CallOptions, run } from './call.js';
 import { checkString, valueError } from './check.js';
 import { idOf } from './deployment.js';
-import { OstreeError, type OstreeErrorCode } from './errors.js';
+import { OstreeError } from './errors.js';
 import type { DeploymentOrId } from './manage.js';
 import { native, root } from './native.js';
 import { locked, type SysrootInner } from './sysroot-inner.js';
@@ -20,7 +20,7 @@ export type UnlockMode = 'development' | 'hotfix' | 'transient';
 const MODES: readonly string[] = ['development', 'hotfix', 'transient'] satisfies UnlockMode[];
 
 interface Outcome {
-  error?: { code: OstreeErrorCode; message: string };
+  error?: Pick<OstreeError, 'code' | 'message' | 'domain' | 'path' | 'ref' | 'checksum' | 'details'>;
 }
 
 /** Runs lib/unlock-helper.ts to its end; half of it is no state to be in. */
@@ -33,11 +33,12 @@ async function runHelper(...args: string[]): Promise<void> {
       resolve({ stdout, stderr: stderr || (error?.message ?? '') }),
     );
   });
-  const outcome = parse(stdout) ?? { error: { code: 'FAILED', message: `${helper} failed: ${stderr}` } };
+  const outcome = parse(stdout);
+  if (!outcome) throw new OstreeError('FAILED', `${helper} failed: ${stderr}`);
   if (!outcome.error) return;
-  const { code, message } = outcome.error;
+  const { code, message, ...context } = outcome.error;
   // What could not be mounted is said by the child that tried.
-  throw new OstreeError(code, /mount/.test(message) ? `${message}: ${stderr.trim()}` : message);
+  throw new OstreeError(code, /mount/.test(message) ? `${message}: ${stderr.trim()}` : message, context);
 }
 
 function parse(text: string): Outcome | undefined {

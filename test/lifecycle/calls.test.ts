@@ -1,4 +1,6 @@
 // What a call goes through: abort at every stage, many waiting ones, close().
+import { getEventListeners } from 'node:events';
+
 import { OstreeError, Repo } from 'ostree';
 import { describe, expect, it } from 'vitest';
 
@@ -17,8 +19,33 @@ describe('abort', () => {
     await using _ = repo;
     const controller = new AbortController();
     const checksum = await repo.resolveRev('main', { signal: controller.signal });
+    expect(getEventListeners(controller.signal, 'abort')).toEqual([]);
+    const reading = repo.resolveRev('main');
     controller.abort();
-    expect(checksum).toHaveLength(64);
+    expect(await reading).toBe(checksum);
+  });
+
+  it('takes a signal of another realm, and refuses what is only something like it', async () => {
+    const { repo } = await repoWithCommit();
+    await using _ = repo;
+    const other = {
+      aborted: false,
+      throwIfAborted: () => {},
+      addEventListener: () => {},
+      removeEventListener: () => {},
+    };
+    expect(await repo.resolveRev('main', { signal: other as never })).toHaveLength(64);
+    for (const bad of [
+      {},
+      [],
+      { aborted: false },
+      { aborted: false, addEventListener() {} },
+      { ...other, aborted: 'no' },
+      { ...other, removeEventListener: undefined },
+    ])
+      await expect(repo.resolveRev('main', { signal: bad as never })).rejects.toMatchObject({
+        code: 'ERR_INVALID_ARG_TYPE',
+      });
   });
 
   it('of one signal ends twenty calls, without a warning of too many listeners', async () => {
@@ -79,5 +106,17 @@ describe('an error', () => {
     expect((error as Error).stack).toContain('theCaller');
     const copy = Object.assign(new Error('x'), { code: 'EXISTS', [Symbol.for('ostree.OstreeError')]: true });
     expect(OstreeError.is(copy, 'EXISTS')).toBe(true);
+  });
+
+  it.each([
+    ['NO_SPACE', { required: NaN, available: NaN }],
+    ['HTTP', { status: NaN, url: '' }],
+    ['CORRUPT', { objects: [] }],
+    ['SIGNATURE', { reasons: [] }],
+    ['LOCKED', { holder: 'this-process' }],
+    ['CONFLICT', { ref: 'main', expected: null, actual: null }],
+    ['NOT_FOUND', undefined],
+  ] as const)('%s has the details that it is said to have, known or not', (code, details) => {
+    expect(new OstreeError(code, 'x', { ref: 'main' }).details).toEqual(details);
   });
 });

@@ -207,7 +207,7 @@ describe('summary.read', () => {
     const { repo, cli } = await unsignedCommit();
     await expect(repo.summary.read()).rejects.toMatchObject({ code: 'NOT_FOUND' });
     await writeFile(join(cli.path, 'summary'), 'this is no summary');
-    await expect(repo.summary.read()).rejects.toMatchObject({ code: 'CORRUPT' });
+    await expect(repo.summary.read()).rejects.toMatchObject({ code: 'CORRUPT', details: { objects: [] } });
     await repo.summary.regenerate();
     await writeFile(join(cli.path, 'summary.sig'), 'no signatures');
     await expect(repo.summary.read()).rejects.toMatchObject({ code: 'CORRUPT' });
