@@ -71,27 +71,29 @@ export async function whileFeeding<T, O extends CallOptions>(
   const controller = new AbortController();
   const sockets: Socket[] = [];
   const feeding: Promise<void>[] = [];
-  for (const source of spec.tree) {
-    const input = inputs.get(source);
-    if (!input) continue;
-    checkSignal(signal);
-    signal?.throwIfAborted();
-    const { channel, fd } = native().channelNew();
-    const socket = new Socket({ fd, readable: false, writable: true });
-    socket.on('error', () => {}); // the reader has gone: it says why
-    sockets.push(socket);
-    source.stream = channel;
-    feeding.push(feed(input, socket, channel, (error) => controller.abort(error)));
-  }
-  if (sockets.length === 0) return await start(options);
-  const forget = signal && onAbort(signal, () => controller.abort(signal.reason));
+  let forget = () => {};
   try {
+    for (const source of spec.tree) {
+      const input = inputs.get(source);
+      if (!input) continue;
+      checkSignal(signal);
+      signal?.throwIfAborted();
+      const { channel, fd } = native().channelNew();
+      const socket = new Socket({ fd, readable: false, writable: true });
+      socket.on('error', () => {}); // the reader has gone: it says why
+      sockets.push(socket);
+      source.stream = channel;
+      feeding.push(feed(input, socket, channel, (error) => controller.abort(error)));
+    }
+    if (sockets.length === 0) return await start(options);
+    signal?.throwIfAborted(); // by what a stream does when it is first read from
+    if (signal) forget = onAbort(signal, () => controller.abort(signal.reason));
     return await start({ ...options, signal: controller.signal });
   } catch (error) {
     // The socket may have told of the end of a stream before the stream told why.
     throw controller.signal.aborted ? controller.signal.reason : error;
   } finally {
-    forget?.();
+    forget();
     for (const socket of sockets) socket.destroy();
     await Promise.all(feeding);
   }

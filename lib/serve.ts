@@ -4,6 +4,7 @@ import { type FileHandle, open, readlink, realpath } from 'node:fs/promises';
 import type { IncomingMessage, ServerResponse } from 'node:http';
 import { finished, pipeline } from 'node:stream/promises';
 
+import { untilAborted } from './abort.js';
 import { checkFunction, checkInteger, checkOptions, type Names } from './check.js';
 import { OstreeError } from './errors.js';
 import { isFresh, requestedRange } from './http-range.js';
@@ -127,7 +128,7 @@ class Handler {
     }
     const served = requestedPath(req.url ?? '');
     if (!served) return this.#refuse(res, 404);
-    if (this.#authorize && (await this.#authorize(req, served.path)) !== true) return this.#refuse(res, 403);
+    if (this.#authorize && !(await this.#isAllowed(req, res, served.path))) return this.#refuse(res, 403);
     if (res.destroyed) return;
     const body = served.kind === 'config' ? await this.#config() : await this.#open(served);
     if (!body) return this.#refuse(res, 404);
@@ -136,6 +137,19 @@ class Handler {
     } finally {
       // Does nothing where a stream has closed it.
       if (!Buffer.isBuffer(body.source)) await body.source.close();
+    }
+  }
+
+  /** What authorize() says; it is not waited for once the client has gone. */
+  async #isAllowed(req: IncomingMessage, res: ServerResponse, path: string): Promise<boolean> {
+    if (res.destroyed) return false;
+    const gone = new AbortController();
+    const leave = () => gone.abort();
+    res.once('close', leave);
+    try {
+      return (await untilAborted(gone.signal, this.#authorize?.(req, path))) === true;
+    } finally {
+      res.off('close', leave);
     }
   }
 

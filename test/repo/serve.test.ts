@@ -13,6 +13,7 @@ import {
 } from 'node:fs/promises';
 import {
   createServer,
+  type IncomingMessage,
   request as httpRequest,
   type IncomingHttpHeaders,
   type RequestListener,
@@ -278,12 +279,18 @@ describe('createRepoHandler', () => {
   it('has a limit, and frees what aborted requests held', async () => {
     let hold = true;
     const waiting: (() => void)[] = [];
+    let bothWait = () => {};
+    const asked = new Promise<void>((resolve) => (bothWait = resolve));
     const authorize = () =>
-      hold ? new Promise<boolean>((resolve) => waiting.push(() => resolve(true))) : Promise.resolve(true);
+      hold
+        ? new Promise<boolean>((resolve) => {
+            if (waiting.push(() => resolve(true)) === 2) bothWait();
+          })
+        : Promise.resolve(true);
     const { commit, port, cli } = await served({ authorize, maxConcurrent: 2 });
     const path = objectPath(commit, 'commit');
     const answers = [get(port, path), get(port, path)];
-    await expect.poll(() => waiting.length).toBe(2);
+    await asked;
     expect(await get(port, path)).toMatchObject({ status: 503, headers: { 'retry-after': '1' } });
     hold = false;
     for (const go of waiting) go();
@@ -307,6 +314,27 @@ describe('createRepoHandler', () => {
     }
     await expect.poll(held, { timeout: 5_000 }).toBe(0);
     await expect.poll(async () => (await get(port, path)).status, { timeout: 5_000 }).toBe(200);
+  });
+
+  it('waits for no authorize() whose client has gone', async () => {
+    const asked: IncomingMessage[] = [];
+    let wake = () => {};
+    const authorize = (req: IncomingMessage) => {
+      asked.push(req);
+      wake();
+      return req.headers['x-wait'] ? new Promise<boolean>(() => {}) : true;
+    };
+    const { port } = await served({ authorize, maxConcurrent: 1 });
+    const waits = new Promise<void>((resolve) => (wake = resolve));
+    const socket = connect(port, '127.0.0.1');
+    socket.write('GET /config HTTP/1.1\r\nHost: x\r\nX-Wait: yes\r\n\r\n');
+    await waits;
+    expect((await get(port, '/config')).status).toBe(503);
+    const gone = once(asked[0]?.socket ?? socket, 'close');
+    socket.destroy();
+    await gone;
+    expect((await get(port, '/config')).status).toBe(200);
+    expect(asked).toHaveLength(2);
   });
 
   it('cuts off an answer whose file becomes shorter, before the next one', async () => {

@@ -165,6 +165,20 @@ describe('exportTar', () => {
 });
 
 describe('commit({ tree: { tar } })', () => {
+  it('gives up the streams it has begun with when it does not begin with the others', async () => {
+    const cli = await cliRepo();
+    await using repo = await Repo.open(cli.path);
+    const reason = new Error('enough');
+    for (const others of [1, 0]) {
+      const controller = new AbortController();
+      const tar = new Readable({ read: () => controller.abort(reason) });
+      const closed = new Promise((resolve) => tar.once('close', resolve));
+      const tree = [{ tar }, ...Array.from({ length: others }, () => ({ tar: Buffer.alloc(1024) }))];
+      await expect(repo.commit({ tree, signal: controller.signal })).rejects.toBe(reason);
+      await closed;
+    }
+  });
+
   it.each(['archive', 'bare-user', 'bare-user-only'])('makes what the command makes, in %s', async (mode) => {
     const { cli, repo, tar } = await withTree(mode);
     const members = [
