@@ -262,11 +262,11 @@ describe('progress', () => {
   it('comes before the promise settles and never after, however the pull ends', async () => {
     const failing = onlyFor(CONTENT, (response) => void response.writeHead(404).end());
     const stalling = onlyFor(CONTENT, () => {});
-    for (const [behaviour, options] of [
-      [failing, () => ({})],
-      [stalling, () => ({ stallTimeout: 300 })],
-      [stalling, () => ({ signal: AbortSignal.timeout(300) })],
-    ] as [() => Behaviour, () => PullOptions][]) {
+    for (const [behaviour, options, error] of [
+      [failing, () => ({}), { code: 'NOT_FOUND' }],
+      [stalling, () => ({ stallTimeout: 300 }), { code: 'TIMED_OUT' }],
+      [stalling, () => ({ signal: AbortSignal.timeout(300) }), { name: 'TimeoutError' }],
+    ] as [() => Behaviour, () => PullOptions, object][]) {
       const setup = await published(behaviour);
       await using repo = setup.repo;
       const progress: PullProgress[] = [];
@@ -278,7 +278,7 @@ describe('progress', () => {
       };
       await expect(
         repo.pull('origin', { refs: ['main'], onProgress, ...options() }).finally(() => (settled = true)),
-      ).rejects.toThrow();
+      ).rejects.toMatchObject(error);
       expect(progress[0]?.phase).toBe('refs');
       await repo.close();
       await pause(300); // long enough for a report that is due

@@ -104,7 +104,9 @@ describe('lock', () => {
     const release = await holdLock(cli.path, 'F_WRLCK');
     const there = new AbortController();
     const also = repo.lock('shared', { signal: there.signal });
-    setTimeout(() => there.abort(reason), 20);
+    // Whoever comes later has given up by now: it does wait.
+    await expect(repo.lock('shared', { timeout: 20 })).rejects.toMatchObject({ code: 'LOCKED' });
+    there.abort(reason);
     await expect(also).rejects.toBe(reason);
     await release();
   });

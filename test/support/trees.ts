@@ -6,6 +6,8 @@ import { execa } from 'execa';
 
 /** Only root may give files away, and set attributes that are not `user.`. */
 export const isRoot = process.getuid?.() === 0;
+/** For the names of tests, and whether to skip them. */
+export const needsRoot = isRoot ? '' : ' (skipped: it needs root)';
 
 interface Common {
   mode?: number;
