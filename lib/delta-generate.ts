@@ -194,7 +194,11 @@ export async function generateMany(
   options: GenerateManyOptions,
 ): Promise<GeneratedDelta[]> {
   checkArray(list, 'list');
-  for (const [i, entry] of list.entries()) checkGenerateOptions(entry, `list[${i}]`);
+  for (const [i, entry] of list.entries()) {
+    checkGenerateOptions(entry, `list[${i}]`);
+    if (entry.signal !== undefined)
+      throw valueError(`list[${i}].signal`, 'is not for one of several: options.signal is for all of them');
+  }
   checkOptions(options, MANY);
   const { concurrency = availableParallelism(), memoryLimit = totalmem() / 2, onProgress } = options;
   checkInteger(concurrency, 'options.concurrency', 1);

@@ -62,8 +62,9 @@ export async function lock(
 ): Promise<RepoLock> {
   checkOneOf(kind, 'kind', ['shared', 'exclusive']);
   checkOptions(options, OPTIONS);
-  checkInteger(options.timeout ?? TIMEOUT, 'options.timeout');
-  const timeout = Math.min(options.timeout ?? TIMEOUT, MAX_TIMER);
+  const { timeout: given = TIMEOUT } = options;
+  checkInteger(given, 'options.timeout');
+  const timeout = Math.min(given, MAX_TIMER);
   if (kind === 'exclusive') checkNotHolding(repo, 'An exclusive lock');
   return await repo.lifetime.sequence(options, async (signal) => {
     const taken = await run({ signal, gateTimeout: timeout }, (call) =>

@@ -156,7 +156,8 @@ export class Repo extends RepoContent implements AsyncDisposable {
   }
 
   /**
-   * Refuses new calls and waits for those that run, or cancels them. Idempotent.
+   * Refuses new calls and waits for those that run, or cancels them; aborts the transactions and gives up the locks that
+   * were begun on it. Idempotent.
    *
    * @throws {OstreeError} `LOCKED` when a signer or a source of files of a call on this Repo calls it: it would wait for itself
    */

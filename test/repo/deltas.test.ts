@@ -239,6 +239,10 @@ describe('deltas.generateMany', () => {
     };
     await expect(repo.deltas.generateMany(list, { onProgress: throwing })).rejects.toThrow('thrown');
     await expect(repo.deltas.generateMany([{ to: 3 as never }])).rejects.toEqual(typeError(/list\[0\].to/));
+    const { signal } = new AbortController();
+    await expect(repo.deltas.generateMany([{ from, to, signal } as never])).rejects.toEqual(
+      rangeError(/list\[0\].signal/),
+    );
     await expect(repo.deltas.generateMany([], { concurrency: 0 })).rejects.toEqual(rangeError('concurrency'));
     expect(await repo.deltas.generateMany([])).toEqual([]);
   });

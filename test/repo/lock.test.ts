@@ -122,6 +122,9 @@ describe('lock', () => {
       await expect(repo.lock('shared', options as never)).rejects.toMatchObject({
         code: 'ERR_INVALID_ARG_TYPE',
       });
+    await expect(repo.lock('shared', { timeout: null as never })).rejects.toMatchObject({
+      code: 'ERR_INVALID_ARG_TYPE',
+    });
     await expect(repo.lock('shared', { signal: 5 as never })).rejects.toMatchObject({
       code: 'ERR_INVALID_ARG_TYPE',
     });
