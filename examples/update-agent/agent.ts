@@ -164,7 +164,11 @@ export class Agent {
     // Written first: whatever cuts this off, the next boot knows what it was about.
     await this.#store.setTrial({ checksum: latest, from: booted, boots: 0 });
     const { deployment } = await this.#sysroot.upgrade({ deployOnly: true, stage: true, signal });
-    if (deployment) log(`staged ${named(deployment)}`);
+    if (!deployment) return;
+    // Somebody else may have fetched a later one in between.
+    const { checksum } = deployment;
+    if (checksum !== latest) await this.#store.setTrial({ checksum, from: booted, boots: 0 });
+    log(`staged ${named(deployment)}`);
   }
 
   async #failed(error: unknown): Promise<void> {

@@ -110,7 +110,7 @@ async function test(work) {
     await (flags.agent ? agentPhases : systemPhases)({ ...stage, machine, control, image });
     await report.step(
       'fsck',
-      'Check the file system and the repository on the disk',
+      'Check the file system on the disk',
       async () => {
         await run('e2fsck', ['-fp', image]).catch((error) => {
           if (error.code !== 1) throw error; // 1: an orphan was removed, the journal replayed

@@ -115,7 +115,10 @@ export async function systemPhases({ machine, control, report, vendor, sign, fir
         const kernelArgs = await sysroot.kernelArgs(sysroot.rollback).edit({ append: ['boot-test.edited=1'] });
         const back = await sysroot.rollBack();
         return { kernelArgs, back: back.version, pending: sysroot.pending.version };`),
-      (result) => ({ data: result, text: [`pending: version ${result.pending}`, result.kernelArgs.join(' ')] }),
+      (result) => ({
+        data: result,
+        text: [`pending: version ${result.pending}`, result.kernelArgs.join(' ')],
+      }),
     )
     .then((result) => assert.deepEqual([result.back, result.pending], ['1', '1']));
 
@@ -136,7 +139,7 @@ export async function systemPhases({ machine, control, report, vendor, sign, fir
 
   const other = await report.step(
     'other',
-    'Commit Debian trixie, signed',
+    'Debian trixie: a tree of packages',
     async () => {
       try {
         const { dir } = await baseTree(cache, 'trixie');
