@@ -1,7 +1,10 @@
 // fsck: whether a repository holds what its commits need, unharmed.
+import type { FsckOptions as FsckFlags, FsckReport as NativeReport } from '../typings/addon.js';
 import { type ProgressOptions, run } from './call.js';
-import { type Names, checkBoolean, checkOptions } from './check.js';
-import { type ObjectName, OstreeError } from './errors.js';
+import { type Names, checkBoolean, checkName, checkOptions, checkRemoteName } from './check.js';
+import type { ObjectName } from './errors.js';
+import { checkUrl } from './fetch.js';
+import { isFetchable, repair } from './fsck-repair.js';
 import { checkNotHolding } from './holding.js';
 import { native } from './native.js';
 import type { RepoInner } from './repo-inner.js';
@@ -30,7 +33,13 @@ export interface FsckOptions extends ProgressOptions<FsckProgress> {
    * (`core.tombstone-commits`): what `ostree fsck --add-tombstones` does. Refs to such a commit are left without it.
    */
   addTombstones?: boolean | undefined;
-  /** A remote to fetch bad objects from again. Not implemented: NOT_SUPPORTED. */
+  /**
+   * A remote, or a file: URL, from which objects that are missing or corrupt are fetched again, those alone, and
+   * verified as any pull from it: a commit whose signature does not count there stays as it is. Meanwhile their commits
+   * are marked as partial, and a corrupt object is set aside; one that the remote does not have is put back, so that
+   * nothing is lost, and its finding says why (`notRepaired`). Other options then apply to what is left. It takes the
+   * repository for itself twice, but not while it fetches.
+   */
   repair?: string | undefined;
 }
 
@@ -60,10 +69,17 @@ export interface FsckFinding {
   ref?: string;
   /** Whether the object was deleted. */
   deleted: boolean;
+  /** With `repair`: whether the object is sound again. */
+  repaired?: boolean;
+  /** Why it could not be repaired. */
+  notRepaired?: string;
 }
 
 export interface FsckReport {
-  /** `corrupt` is when `ostree fsck` fails; `partial` is ok, but for partial commits, which were not verified. */
+  /**
+   * `corrupt` is when `ostree fsck` fails; `partial` is ok, but for partial commits, which were not verified. With
+   * `repair`, what it is afterwards: `ok` with findings, when all of them were repaired.
+   */
   verdict: 'ok' | 'partial' | 'corrupt';
   /** How many objects were checked. */
   objects: number;
@@ -92,19 +108,75 @@ const OPTIONS: Names<FsckOptions> = {
 export async function fsck(repo: RepoInner, options: FsckOptions): Promise<FsckReport> {
   checkOptions(options, OPTIONS);
   for (const flag of FLAGS) if (options[flag] !== undefined) checkBoolean(options[flag], `options.${flag}`);
-  if (options.repair !== undefined)
-    throw new OstreeError('NOT_SUPPORTED', 'repair is not implemented: delete what is bad, then pull again');
+  const { repair: remote } = options;
+  if (remote !== undefined) checkSource(remote);
   const { verifyBackRefs = false, verifyBindings = false, markPartial = false } = options;
   const { delete: remove = false, addTombstones: tombstones = false } = options;
   if (remove || tombstones) checkNotHolding(repo, 'An fsck that deletes');
+  if (remote !== undefined) checkNotHolding(repo, 'An fsck that repairs');
 
   const flags = { verifyBindings, verifyBackRefs, markPartial, remove, tombstones };
   const { onProgress } = options;
   return await repo.lifetime.sequence(options, async (signal) => {
-    const found = await run({ signal, onProgress }, (call) => native().fsckRun(repo.native, flags, call));
-    const { withoutParent, ...report } = found;
-    return { ...report, tombstones: await bury(repo, withoutParent, signal) } as FsckReport;
+    const check: Check = async (what) =>
+      await run({ signal, onProgress }, (call) => native().fsckRun(repo.native, what, call));
+    const { tried: repaired, last } =
+      remote === undefined ? NOT_TRIED : await repairAll(repo, remote, check, flags, signal);
+    const { withoutParent, ...found } = last ?? (await check(flags));
+    const report = found as Omit<FsckReport, 'tombstones'>;
+    for (const finding of report.findings) explain(finding, repaired);
+    report.findings.unshift(...repaired.filter((finding) => finding.repaired));
+    return { ...report, tombstones: await bury(repo, withoutParent, signal) };
   });
+}
+
+function checkSource(remote: unknown): void {
+  checkName(remote, 'options.repair');
+  if (remote.startsWith('file:')) checkUrl(remote, 'options.repair');
+  else checkRemoteName(remote, 'options.repair');
+}
+
+type Check = (flags: FsckFlags) => Promise<NativeReport>;
+
+interface Repairs {
+  /** What was found that could be fetched again, and what became of it. */
+  tried: FsckFinding[];
+  /** What is found now, where nothing else is to be done about it. */
+  last?: NativeReport | undefined;
+}
+
+const NOT_TRIED: Repairs = { tried: [] };
+
+/** What lies below a bad directory shows when that is sound again, so it is gone on with as long as that helps. */
+async function repairAll(
+  repo: RepoInner,
+  remote: string,
+  check: Check,
+  flags: FsckFlags,
+  signal: AbortSignal,
+): Promise<Repairs> {
+  const mends = flags.markPartial || flags.remove || flags.tombstones;
+  const tried = new Map<string, FsckFinding>();
+  for (;;) {
+    const last = await check({ ...flags, markPartial: false, remove: false, tombstones: false });
+    const { findings } = last as Pick<FsckReport, 'findings'>;
+    const fresh = findings.filter((finding) => isFetchable(finding) && !tried.has(keyOf(finding)));
+    if (fresh.length === 0) return { tried: [...tried.values()], last: mends ? undefined : last };
+    await repair(repo, remote, fresh, signal);
+    for (const finding of fresh) tried.set(keyOf(finding), finding);
+  }
+}
+
+function keyOf({ kind, object }: FsckFinding): string {
+  return `${kind} ${object.checksum}.${object.type}`;
+}
+
+/** What is still found carries why it could not be repaired. */
+function explain(finding: FsckFinding, tried: FsckFinding[]): void {
+  const same = tried.find((other) => keyOf(other) === keyOf(finding));
+  if (!same) return;
+  finding.repaired = false;
+  if (same.notRepaired !== undefined) finding.notRepaired = same.notRepaired;
 }
 
 async function bury(repo: RepoInner, commits: Checksum[], signal: AbortSignal): Promise<Checksum[]> {

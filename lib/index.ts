@@ -84,11 +84,21 @@ export type { CheckoutOptions, CheckoutProgress, CheckoutResult } from './checko
 
 // fsck, prune
 export type { PruneOptions, PruneResult } from './prune.js';
+export type { Removed, RetainOptions, RetainPolicy, RetainResult, RetainRule } from './retain.js';
 export type { FsckFinding, FsckFindingKind, FsckOptions, FsckProgress, FsckReport } from './fsck.js';
 
 // remotes, pull
 export type { Cookie, CookieName, RemoteCookies } from './cookies.js';
 export type { FetchOptions } from './fetch.js';
+export type {
+  Finder,
+  FindRemotesOptions,
+  FoundRef,
+  FoundRemote,
+  PullFromRemotesOptions,
+  PullFromRemotesResult,
+} from './find-remotes.js';
+export type { CreateUsbOptions, CreateUsbResult } from './usb.js';
 export type {
   CollectionRef,
   PulledRef,

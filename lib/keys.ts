@@ -9,6 +9,7 @@ import { join } from 'node:path';
 import { untilAborted } from './abort.js';
 import { typeError, valueError } from './check.js';
 import { OstreeError } from './errors.js';
+import { fileError } from './file-error.js';
 
 export const KEY_TYPES = ['ed25519', 'spki'] as const;
 export type KeyType = (typeof KEY_TYPES)[number];
@@ -123,13 +124,6 @@ export async function keysInFile(
   });
 }
 
-const FILE_CODES = {
-  ENOENT: 'NOT_FOUND',
-  EACCES: 'PERMISSION_DENIED',
-  EISDIR: 'IS_DIRECTORY',
-  ENOTDIR: 'NOT_DIRECTORY',
-} as const;
-
 /** Keyrings of whole distributions have some 30 MB. */
 const MAX_KEY_FILE = 64 << 20;
 
@@ -153,9 +147,7 @@ export async function readKeyFile(path: string, signal: AbortSignal): Promise<Bu
     return await untilAborted(signal, readRegular(path));
   } catch (error) {
     if (signal.aborted || OstreeError.is(error)) throw error;
-    const { code = '', message } = error as NodeJS.ErrnoException;
-    const known = Object.hasOwn(FILE_CODES, code) ? FILE_CODES[code as keyof typeof FILE_CODES] : 'FAILED';
-    throw new OstreeError(known, message, { path, cause: error });
+    throw fileError(error, path);
   }
 }
 

@@ -226,7 +226,7 @@ function checkRefOrCommit(value: unknown, name: string): void {
   if (!CHECKSUM.test(value)) checkRef(value, name);
 }
 
-function checkCollectionRef(value: unknown, name: string): void {
+export function checkCollectionRef(value: unknown, name: string): void {
   checkObject(value, name);
   checkCollectionId(value['collectionId'], `${name}.collectionId`);
   checkRef(value['ref'], `${name}.ref`);
@@ -235,6 +235,13 @@ function checkCollectionRef(value: unknown, name: string): void {
 
 function checkBytes(value: unknown, name: string): void {
   if (!(value instanceof Uint8Array)) throw typeError(name, 'a Uint8Array', value);
+}
+
+export function checkKeyrings(keyrings: unknown): void {
+  checkList(keyrings, 'options.keyrings', (keyring, name) => {
+    checkCollectionRef(keyring, name);
+    checkRemoteName((keyring as { remote: unknown }).remote, `${name}.remote`);
+  });
 }
 
 /** Each option by itself. */
@@ -267,12 +274,7 @@ function checkTypes(options: PullOptions): void {
   if (options.overrideRemoteName !== undefined)
     checkRemoteName(options.overrideRemoteName, 'options.overrideRemoteName');
   if (collectionRefs !== undefined) checkList(collectionRefs, 'options.collectionRefs', checkCollectionRef);
-  if (options.keyrings !== undefined) {
-    checkList(options.keyrings, 'options.keyrings', (keyring, name) => {
-      checkCollectionRef(keyring, name);
-      checkRemoteName((keyring as { remote: unknown }).remote, `${name}.remote`);
-    });
-  }
+  if (options.keyrings !== undefined) checkKeyrings(options.keyrings);
   if (summary !== undefined) {
     checkObject(summary, 'options.summary');
     checkBytes(summary.bytes, 'options.summary.bytes');

@@ -19,11 +19,14 @@
 #include "repo/diff.h"
 #include "repo/file_read.h"
 #include "repo/file_set.h"
+#include "repo/find_remotes.h"
 #include "repo/fsck.h"
+#include "repo/fsck_repair.h"
 #include "repo/object_read.h"
 #include "repo/objects.h"
 #include "repo/prune.h"
 #include "repo/pull.h"
+#include "repo/pull_found.h"
 #include "repo/refs.h"
 #include "repo/remote_cookies.h"
 #include "repo/remote_keys.h"
@@ -37,6 +40,7 @@
 #include "repo/transaction.h"
 #include "repo/transaction_write.h"
 #include "repo/tree_read.h"
+#include "repo/usb.h"
 #include "repo/verify.h"
 #include "repo/walk.h"
 #include "sysroot/config_diff.h"
@@ -147,6 +151,8 @@ static Napi::Object Init(Napi::Env env, Napi::Object exports) {
   // fsck, prune
   add("fsckRun", ostree::FsckRun);
   add("fsckBury", ostree::FsckBury);
+  add("fsckSetAside", ostree::FsckSetAside);
+  add("fsckSettle", ostree::FsckSettle);
   add("pruneCheckDelete", ostree::PruneCheckDelete);
   add("pruneScanTrees", ostree::PruneScanTrees);
   add("pruneRun", ostree::PruneRun);
@@ -164,6 +170,9 @@ static Napi::Object Init(Napi::Env env, Napi::Object exports) {
   add("remoteCookieAdd", ostree::RemoteCookieAdd);
   add("remoteCookieRemove", ostree::RemoteCookieRemove);
   add("pull", ostree::Pull);
+  add("findRemotes", ostree::FindRemotes);
+  add("pullFromRemotes", ostree::PullFromRemotes);
+  add("usbCopy", ostree::UsbCopy);
 
   // summary, signatures
   add("detachedSet", ostree::DetachedSet);

@@ -9,6 +9,7 @@ export interface Handle<Kind extends string> {
 export type Call = Handle<'call'>;
 export type RepoHandle = Handle<'repo'>;
 export type PruneScan = Handle<'prune scan'>;
+export type FoundRemoteHandle = Handle<'found remote'>;
 export type SysrootHandle = Handle<'sysroot'>;
 export type TransactionHandle = Handle<'transaction'>;
 export type LockHandle = Handle<'lock'>;
@@ -232,6 +233,10 @@ export interface Addon {
   fsckRun(repo: RepoHandle, options: FsckOptions, call: Call): Promise<FsckReport>;
   /** ostree_repo_delete_object: those of the commits whose parent is not there; resolves to them */
   fsckBury(repo: RepoHandle, commits: string[], call: Call): Promise<string[]>;
+  /** ostree_repo_mark_commit_partial_reason; bad objects are renamed */
+  fsckSetAside(repo: RepoHandle, objects: ObjectName[], commits: string[], call: Call): Promise<FsckAside>;
+  /** ostree_repo_fsck_object, ostree_repo_mark_commit_partial; which of the bad objects are sound now */
+  fsckSettle(repo: RepoHandle, aside: FsckAside, bad: ObjectName[], call: Call): Promise<ObjectName[]>;
   /** ostree_repo_load_commit: whether the commit may be deleted */
   pruneCheckDelete(repo: RepoHandle, commit: string, call: Call): Promise<void>;
   /** ostree_repo_load_variant, of every directory that may be kept; takes no lock of libostree */
@@ -276,6 +281,17 @@ export interface Addon {
   remoteCookieRemove(repo: RepoHandle, remote: string, cookie: Cookie, call: Call): Promise<void>;
   /** ostree_repo_pull_with_options */
   pull(repo: RepoHandle, options: PullOptions, call: Call): Promise<PullOutcome>;
+  /** ostree_repo_find_remotes_async */
+  findRemotes(repo: RepoHandle, options: FindRemotesOptions, call: Call): Promise<FoundRemote[]>;
+  /** ostree_repo_create_at, ostree_repo_pull_with_options, ostree_repo_regenerate_summary; keeps nothing open */
+  usbCopy(repo: RepoHandle, spec: RepoSpec, options: PullOptions, call: Call): Promise<void>;
+  /** ostree_repo_pull_from_remotes_async; of the options those that it knows */
+  pullFromRemotes(
+    repo: RepoHandle,
+    remotes: FoundRemoteHandle[],
+    options: Omit<PullOptions, 'source'>,
+    call: Call,
+  ): Promise<PullFoundOutcome>;
 
   // summary, signatures
   /** ostree_repo_write_commit_detached_metadata */
@@ -677,6 +693,12 @@ export interface FsckOptions {
   markPartial: boolean;
   tombstones: boolean;
 }
+/** What was set aside, where, and which commits were marked for it. */
+export interface FsckAside {
+  directory: string;
+  objects: ObjectName[];
+  marked: string[];
+}
 export interface PruneOptions {
   refsOnly: boolean;
   depth: number;
@@ -688,11 +710,36 @@ export interface PruneOptions {
   deleteCommit?: string | undefined;
   staticDeltas: boolean;
   dryRun: boolean;
+  /** In place of all that is said of branches above. */
+  rules?: BranchRule[] | undefined;
+  headDeltasOnly?: boolean | undefined;
+}
+/** The first that matches a ref counts; without `depth` and `since`, all of it is kept. */
+export interface BranchRule {
+  pattern: string;
+  depth?: number | undefined;
+  /** Seconds since 1970. */
+  since?: number | undefined;
 }
 export interface PruneResult {
   total: number;
   pruned: number;
   bytes: number;
+  /** With rules. */
+  tally?: PruneTally;
+}
+export interface Freed {
+  count: number;
+  bytes: number;
+}
+export interface PruneTally {
+  kept: string[];
+  commits: string[];
+  deltaNames: string[];
+  commitObjects: Freed;
+  metadata: Freed;
+  files: Freed;
+  deltas: Freed;
 }
 export interface FsckReport {
   verdict: string;
@@ -820,6 +867,27 @@ export interface PullOptions {
   localCacheRepos?: string[] | undefined;
   maxMetadataSize?: number | undefined;
   stallTimeout?: number | undefined;
+}
+export interface FindRemotesOptions {
+  refs: { collectionId: string; ref: string; checksum?: string | undefined }[];
+  finders?: string[] | undefined;
+  urls?: string[] | undefined;
+  networkRetries?: number | undefined;
+}
+export interface FoundRemote {
+  handle: FoundRemoteHandle;
+  name: string;
+  finder: string;
+  url: string | null;
+  priority: number;
+  /** Seconds since 1970. */
+  summaryLastModified: number | null;
+  refs: { collectionId: string; ref: string; checksum: string | null; timestamp: number | null }[];
+}
+export interface PullFoundOutcome {
+  refs: { collectionId: string; ref: string; old: string | null; new: string | null }[];
+  state: PullState;
+  elapsed: number;
 }
 export interface PullState {
   phase: 'refs' | 'scanning' | 'metadata' | 'deltas' | 'objects' | 'writing' | 'done';

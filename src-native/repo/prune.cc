@@ -60,7 +60,14 @@ PruneResult Prune(OstreeRepo* repo, const PruneOptions& options, TreeGraph& grap
   if (!options.commitOnly) objects = ReachableObjects(repo, commits, graph, cancellable);
   auto reachable = ReachableTable(commits, objects);
   auto* sweep = options.dryRun ? CountSweep : Sweep;
-  return sweep(repo, reachable.get(), options.commitOnly, cancellable);
+  if (options.rules.empty()) return sweep(repo, reachable.get(), options.commitOnly, cancellable);
+
+  auto deltas = StaleDeltas(repo, commits, options.headDeltasOnly, cancellable);
+  auto tally = TallyPrune(repo, commits, reachable.get(), deltas, cancellable);
+  auto result = sweep(repo, reachable.get(), options.commitOnly, cancellable);
+  if (!options.dryRun) RemoveDeltas(repo, deltas);
+  result.tally = std::move(tally);
+  return result;
 }
 
 }  // namespace

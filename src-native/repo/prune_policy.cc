@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <limits>
 
+#include "engine/glob.h"
 #include "rev.h"
 
 namespace ostree {
@@ -88,6 +89,17 @@ bool IsListedTwice(const KeptRef& ref, const std::vector<KeptRef>& refs) {
          });
 }
 
+// The first rule that matches; where none does, everything is kept.
+void KeepByRules(History& history, const KeptRef& ref, const std::vector<BranchRule>& rules) {
+  const auto& name = ref.collection ? ref.ref : ref.refspec;
+  auto rule = std::find_if(rules.begin(), rules.end(), [&name](const BranchRule& other) {
+    return Glob(other.pattern).Matches(SplitPath(name));
+  });
+  if (rule == rules.end() || (!rule->depth && !rule->since)) return history.Keep(Target(ref), kAll);
+  history.Keep(Target(ref), Parents(rule->depth.value_or(0)));
+  if (rule->since) history.KeepSince(Target(ref), *rule->since);
+}
+
 void KeepBranch(History& history, const KeptRef& ref, const PruneOptions& options) {
   auto only = [&options](const std::string& name) {
     return std::find(options.onlyBranches.begin(), options.onlyBranches.end(), name) !=
@@ -108,12 +120,19 @@ void KeepBranch(History& history, const KeptRef& ref, const PruneOptions& option
 
 KeptCommits CommitsToKeep(OstreeRepo* repo, const PruneOptions& options, GCancellable* cancellable) {
   History history(repo, cancellable);
-  bool by_branch = options.keepYoungerThan || !options.onlyBranches.empty() || !options.retainDepth.empty();
+  auto keep = [&](const KeptRef& ref) {
+    if (options.rules.empty())
+      KeepBranch(history, ref, options);
+    else
+      KeepByRules(history, ref, options.rules);
+  };
+  bool by_branch = !options.rules.empty() || options.keepYoungerThan || !options.onlyBranches.empty() ||
+                   !options.retainDepth.empty();
   for (const auto& branch : options.onlyBranches) ResolveRev(repo, branch);  // it must be there
   if (by_branch || options.refsOnly) {
     auto refs = ListKeptRefs(repo, cancellable);
     for (const auto& ref : refs)
-      if (!IsListedTwice(ref, refs)) KeepBranch(history, ref, options);
+      if (!IsListedTwice(ref, refs)) keep(ref);
   } else {
     for (const auto& commit : ListCommits(repo, cancellable)) history.Keep(commit, Parents(options.depth));
   }

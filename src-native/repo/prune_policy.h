@@ -11,6 +11,19 @@
 
 namespace ostree {
 
+// What is kept of the branches that a pattern matches; without either, all.
+struct BranchRule {
+  std::string pattern;           // a Glob; the first rule that matches counts
+  std::optional<int32_t> depth;  // so many parents of the head,
+  std::optional<int64_t> since;  // and what is younger
+
+  void Fields(auto&& field) {
+    field("pattern", pattern);
+    field("depth", depth);
+    field("since", since);
+  }
+};
+
 struct PruneOptions {
   bool refsOnly = false;                       // false: every commit that is here is kept
   int32_t depth = -1;                          // how many parents of each to keep; -1: all
@@ -21,6 +34,8 @@ struct PruneOptions {
   std::optional<std::string> deleteCommit;     // this one first
   bool staticDeltas = false;                   // of deleteCommit only its deltas
   bool dryRun = false;
+  std::vector<BranchRule> rules;  // in place of all that is said of branches above; the last matches all
+  bool headDeltasOnly = false;    // with rules: static deltas to commits that no ref names go, too
 
   void Fields(auto&& field) {
     field("refsOnly", refsOnly);
@@ -32,6 +47,8 @@ struct PruneOptions {
     field("deleteCommit", deleteCommit);
     field("staticDeltas", staticDeltas);
     field("dryRun", dryRun);
+    field("rules", rules);
+    field("headDeltasOnly", headDeltasOnly);
   }
 };
 

@@ -46,7 +46,7 @@ PruneResult Delete(OstreeRepo* repo, GHashTable* reachable, bool commit_only, GC
   gint total = 0, pruned = 0;
   guint64 bytes = 0;
   Try(ostree_repo_prune_from_reachable, repo, &options, &total, &pruned, &bytes, cancellable);
-  return {static_cast<uint64_t>(total), static_cast<uint64_t>(pruned), bytes};
+  return {static_cast<uint64_t>(total), static_cast<uint64_t>(pruned), bytes, {}};
 }
 
 }  // namespace
@@ -58,6 +58,24 @@ Shared<GHashTable> ReachableTable(const KeptCommits& commits, const TreeObjects&
   for (const auto& checksum : objects.dirmetas) AddName(table.get(), OSTREE_OBJECT_TYPE_DIR_META, checksum);
   for (const auto& checksum : objects.files) AddName(table.get(), OSTREE_OBJECT_TYPE_FILE, checksum);
   return table;
+}
+
+void ForEachUnreachable(OstreeRepo* repo, GHashTable* reachable, const VisitUnreachable& visit,
+                        GCancellable* cancellable) {
+  auto objects = ListObjects(repo, /* commit_only */ false, cancellable);
+  GHashTableIter iter;
+  gpointer name;
+  g_hash_table_iter_init(&iter, objects.get());
+  while (g_hash_table_iter_next(&iter, &name, nullptr)) {
+    if (g_hash_table_contains(reachable, name)) continue;
+    const char* checksum;
+    OstreeObjectType type;
+    guint64 size = 0;
+    ostree_object_name_deserialize(static_cast<GVariant*>(name), &checksum, &type);
+    if (type == OSTREE_OBJECT_TYPE_PAYLOAD_LINK && IsKeptLink(repo, checksum, reachable)) continue;
+    Try(ostree_repo_query_object_storage_size, repo, type, checksum, &size, cancellable);
+    visit(type, checksum, size);
+  }
 }
 
 PruneResult CountSweep(OstreeRepo* repo, GHashTable* reachable, bool commit_only, GCancellable* cancellable) {
@@ -87,7 +105,7 @@ PruneResult Sweep(OstreeRepo* repo, GHashTable* reachable, bool commit_only, GCa
   if (commit_only || !ostree_repo_get_parent(repo)) commits = Delete(repo, reachable, true, cancellable);
   if (commit_only) return commits;
   auto rest = Delete(repo, reachable, false, cancellable);
-  return {rest.total + commits.pruned, rest.pruned + commits.pruned, rest.bytes + commits.bytes};
+  return {rest.total + commits.pruned, rest.pruned + commits.pruned, rest.bytes + commits.bytes, {}};
 }
 
 }  // namespace ostree

@@ -12,24 +12,9 @@
 #include "summary_commits.h"
 
 namespace ostree {
-namespace {
 
 using std::chrono::milliseconds;
 
-struct PullResult {
-  std::vector<PulledRef> refs;
-  PullState state;
-  double elapsed = 0;  // milliseconds
-
-  void Fields(auto&& field) {
-    field("refs", refs);
-    field("state", state);
-    field("elapsed", elapsed);
-  }
-};
-
-// Of a view, which has one handle: a pull that fails would abort the transaction
-// that is open on it, unless it is told that it runs inside.
 bool InTransaction(const Repo& repo, OstreeRepo* handle) {
   if (!repo.is_view()) return false;
   if (!ostree_repo_prepare_transaction(handle, nullptr, nullptr, nullptr)) return true;
@@ -48,6 +33,20 @@ std::optional<milliseconds> StallTimeout(const PullOptions& options) {
   if (!options.stallTimeout) return {};
   return milliseconds(*options.stallTimeout);
 }
+
+namespace {
+
+struct PullResult {
+  std::vector<PulledRef> refs;
+  PullState state;
+  double elapsed = 0;  // milliseconds
+
+  void Fields(auto&& field) {
+    field("refs", refs);
+    field("state", state);
+    field("elapsed", elapsed);
+  }
+};
 
 // The keyrings that signatures will be verified with, where any are.
 void CheckTrust(const Repo& repo, OstreeRepo* handle, const PullOptions& options) {

@@ -1,0 +1,94 @@
+#include "prune_tally.h"
+
+#include <sys/stat.h>
+
+#include <algorithm>
+#include <set>
+
+#include "delta_staging.h"
+#include "prune_sweep.h"
+
+namespace ostree {
+namespace {
+
+// Of a file in the repository; 0 when it is not there.
+uint64_t FileSize(OstreeRepo* repo, const std::string& path) {
+  struct stat st;
+  if (fstatat(ostree_repo_get_dfd(repo), path.c_str(), &st, AT_SYMLINK_NOFOLLOW) < 0) return 0;
+  return static_cast<uint64_t>(st.st_size);
+}
+
+// libostree deletes it with the commit, and does not count it.
+uint64_t DetachedSize(OstreeRepo* repo, const std::string& commit) {
+  return FileSize(repo, "objects/" + commit.substr(0, 2) + "/" + commit.substr(2) + ".commitmeta");
+}
+
+uint64_t DeltaSize(OstreeRepo* repo, const DeltaName& name) {
+  auto path = DeltaPath(name);
+  Fd fd(openat(ostree_repo_get_dfd(repo), path.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC));
+  if (!fd) throw Failure::Errno("open", path);
+  Owned<DIR> directory(fdopendir(fd.get()));
+  if (!directory) throw Failure::Errno("opendir", path);
+  fd.release();
+  uint64_t bytes = 0;
+  while (auto* entry = readdir(directory.get())) {
+    if (entry->d_name[0] != '.') bytes += FileSize(repo, path + "/" + entry->d_name);
+  }
+  return bytes;
+}
+
+void CountObject(OstreeRepo* repo, OstreeObjectType type, const std::string& checksum, uint64_t size,
+                 PruneTally& tally) {
+  switch (type) {
+    case OSTREE_OBJECT_TYPE_COMMIT:
+      tally.commitObjects.Add(size + DetachedSize(repo, checksum));
+      tally.commits.push_back(checksum);
+      return;
+    case OSTREE_OBJECT_TYPE_DIR_TREE:
+    case OSTREE_OBJECT_TYPE_DIR_META:
+      return tally.metadata.Add(size);
+    default:
+      return tally.files.Add(size);
+  }
+}
+
+}  // namespace
+
+PruneTally TallyPrune(OstreeRepo* repo, const KeptCommits& commits, GHashTable* reachable,
+                      const std::vector<DeltaName>& deltas, GCancellable* cancellable) {
+  PruneTally tally;
+  for (const auto& [checksum, commit] : commits) tally.kept.push_back(checksum.Hex());
+  auto count = [&](OstreeObjectType type, const char* checksum, uint64_t size) {
+    CountObject(repo, type, checksum, size, tally);
+  };
+  ForEachUnreachable(repo, reachable, count, cancellable);
+  std::sort(tally.commits.begin(), tally.commits.end());
+  for (const auto& delta : deltas) {
+    tally.deltaNames.push_back(delta.name);
+    tally.deltas.Add(DeltaSize(repo, delta));
+  }
+  return tally;
+}
+
+std::vector<DeltaName> StaleDeltas(OstreeRepo* repo, const KeptCommits& commits, bool heads_only,
+                                   GCancellable* cancellable) {
+  std::set<std::string> wanted;
+  if (heads_only)
+    for (const auto& ref : ListKeptRefs(repo, cancellable)) wanted.insert(ref.target);
+  else
+    for (const auto& [checksum, commit] : commits) wanted.insert(checksum.Hex());
+  auto deltas = ListDeltas(repo, cancellable);
+  std::erase_if(deltas, [&wanted](const DeltaName& delta) { return wanted.contains(delta.to); });
+  return deltas;
+}
+
+void RemoveDeltas(OstreeRepo* repo, const std::vector<DeltaName>& deltas) {
+  for (const auto& delta : deltas) {
+    if (HasDelta(repo, delta)) RemoveDelta(repo, delta);
+    auto index = DeltaIndexPath(delta.to);
+    if (unlinkat(ostree_repo_get_dfd(repo), index.c_str(), 0) < 0 && errno != ENOENT && errno != ENOTDIR)
+      throw Failure::Errno("unlink", index);
+  }
+}
+
+}  // namespace ostree

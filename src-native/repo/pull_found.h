@@ -1,0 +1,10 @@
+// Pulling from remotes that were found.
+#pragma once
+
+#include "core/napi.h"
+
+namespace ostree {
+
+Napi::Value PullFromRemotes(const Napi::CallbackInfo& info);
+
+}  // namespace ostree
