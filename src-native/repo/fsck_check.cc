@@ -22,6 +22,16 @@ const char* KindName(BadObject::Kind kind) {
   }
 }
 
+// A link that leads nowhere is listed, and not there.
+OstreeRepoCommitState StateIfThere(OstreeRepo* repo, const Checksum& commit) {
+  try {
+    return CommitState(repo, commit);
+  } catch (const Failure& failure) {
+    if (failure.Is("NOT_FOUND")) return OSTREE_REPO_COMMIT_STATE_NORMAL;
+    throw;
+  }
+}
+
 ObjectId CommitId(const Checksum& checksum) { return {OSTREE_OBJECT_TYPE_COMMIT, checksum}; }
 
 }  // namespace
@@ -76,7 +86,7 @@ void FsckCheck::VerifyCommits() {
 }
 
 void FsckCheck::VerifyCommit(const Checksum& checksum, Commit& commit) {
-  if (commit.listed) commit.state = CommitState(repo_, checksum);
+  if (commit.listed) commit.state = StateIfThere(repo_, checksum);
   // `ostree fsck` leaves a partial commit alone, unless a ref names it.
   if (IsPartial(commit.state) && commit.refs.empty())
     commit.object = LoadIfSound(CommitId(checksum));
