@@ -15,6 +15,7 @@ import {
   valueError,
 } from './check.js';
 import { notSupported, skips } from './skip.js';
+import { type DevInoCache, devinoHandle } from './devino.js';
 import { native } from './native.js';
 import type { RepoInner } from './repo-inner.js';
 import type { Rev } from './types.js';
@@ -68,6 +69,8 @@ export interface CheckoutOptions extends ProgressOptions<CheckoutProgress> {
    * leading `/` matches at any depth. As with the command, a path that the commit does not have is no error.
    */
   skip?: readonly (string | { glob: string })[] | undefined;
+  /** Remembers the files that are made hard links to objects, for a commit of the destination. */
+  devinoCache?: DevInoCache | undefined;
   /** Without effect: archives' files are never kept uncompressed in the repository. */
   disableCache?: boolean | undefined;
   /** true: flush every copied file and every directory to disk. Like the command, it does not unless told to. */
@@ -89,7 +92,7 @@ const FLAGS = [
 ] as const;
 /** Taken, but they change nothing. */
 const IDLE_FLAGS = ['forceCopyZeroSized', 'disableCache'] as const;
-const NOT_YET = { devinoCache: true, selinux: true, selinuxPolicy: true, selinuxPrefix: true };
+const NOT_YET = { selinux: true, selinuxPolicy: true, selinuxPrefix: true };
 
 function checkCombinations(options: CheckoutOptions): void {
   const { overwrite, requireHardlinks, forceCopy } = options;
@@ -116,6 +119,7 @@ const OPTIONS: Names<CheckoutOptions> = {
   passthroughWhiteouts: true,
   allowNoent: true,
   skip: true,
+  devinoCache: true,
   disableCache: true,
   fsync: true,
   concurrency: true,
@@ -147,6 +151,7 @@ function checkoutSpec(rev: Rev, destination: string, options: CheckoutOptions): 
     overwrite,
     subpath,
     concurrency,
+    devino: devinoHandle(options.devinoCache),
     // The command wants a slash behind directories.
     skip: skip.map((path) => path.replace(/(?<=[^/])\/+$/, '')),
     skipGlobs,

@@ -19,13 +19,14 @@ import {
   type Names,
 } from './check.js';
 import type { CommitOptions, MetadataInput, TreeSource } from './commit.js';
+import { devinoHandle } from './devino.js';
 import { fedWith } from './feed.js';
 import { checkEntries } from './file-set.js';
 import { checkSigners, type Signer } from './sign.js';
 import { checkTreePath, notSupported, skips } from './skip.js';
 
 /** What a part of the commit path cannot do yet. An option that is not understood is refused, never ignored. */
-const NOT_YET = { generateSizes: true, composefs: true, selinux: true, consume: true, devinoCache: true };
+const NOT_YET = { composefs: true, selinux: true };
 
 function checkSupported(options: object): void {
   for (const [name, value] of Object.entries(options)) {
@@ -168,6 +169,8 @@ const FLAGS = [
   'modeRoExecutables',
   'xattrs',
   'skipIfUnchanged',
+  'generateSizes',
+  'consume',
   'fsync',
 ] as const;
 
@@ -196,6 +199,9 @@ const OPTIONS: Names<CommitOptions> = {
   sign: true,
   skipIfUnchanged: true,
   cache: true,
+  generateSizes: true,
+  consume: true,
+  devinoCache: true,
   concurrency: true,
   fsync: true,
 };
@@ -221,7 +227,8 @@ export function commitSpec(options: CommitOptions): CommitSpec {
   return {
     ...Object.fromEntries(FLAGS.map((flag) => [flag, options[flag]])),
     ...owners(options),
-    ...skips(options.skip),
+    ...(typeof options.skip === 'function' ? {} : skips(options.skip)),
+    devino: devinoHandle(options.devinoCache),
     tree: sources(options.tree),
     cache: cachePath(options.cache),
     statOverride: statOverrides(options.statOverride),

@@ -5,6 +5,7 @@ import type { CommitProgress, CommitResult, CommitSpec } from '../typings/addon.
 import { type ProgressOptions, run, stepsUnder } from './call.js';
 import { withFiles } from './commit-files.js';
 import { commitSigners, commitSpec, snapshot } from './commit-spec.js';
+import type { DevInoCache } from './devino.js';
 import { OstreeError } from './errors.js';
 import { whileFeeding } from './feed.js';
 import type { FileContent, FileMetadata } from './file-set.js';
@@ -12,6 +13,7 @@ import { whileHolding } from './holding.js';
 import { native } from './native.js';
 import type { RepoInner } from './repo-inner.js';
 import { signCommit, type Signer } from './sign.js';
+import { type SkipPredicate, whileAnswering } from './skip-questions.js';
 import { inTurn } from './turns.js';
 import type { Checksum, Rev } from './types.js';
 import type { Variant } from './variant.js';
@@ -100,8 +102,11 @@ export interface CommitOptions extends ProgressOptions<CommitProgress> {
   /**
    * What to leave out, of every source: paths in the new tree, which begin with `/`, and globs with `*`, `?` and
    * `**`; one without a leading `/` matches at any depth. A path that no source has is NOT_FOUND.
+   *
+   * A function says of each path whether to leave it out, and all below it. It is called while the sources are looked
+   * through, for the files of a directory one after the other; what it throws, the commit rejects with.
    */
-  skip?: readonly (string | { glob: string })[] | ((path: string, stat: unknown) => boolean) | undefined;
+  skip?: readonly (string | { glob: string })[] | SkipPredicate | undefined;
   /**
    * Permissions to add or to set, by path in the new tree, in every source. A path that no source has is NOT_FOUND.
    *
@@ -127,6 +132,23 @@ export interface CommitOptions extends ProgressOptions<CommitProgress> {
    * `stats.cacheHits` counts what was not read.
    */
   cache?: boolean | string | undefined;
+  /**
+   * Write into the commit how large each of its objects is, as `ostree commit --generate-sizes`: `readCommit()` shows it
+   * as `sizes`. As there, without effect unless the repository is an archive. Of several sources the command lists
+   * only what the last one wrote; here it is every object of the tree.
+   */
+  generateSizes?: boolean | undefined;
+  /**
+   * Remove what came from directories of this machine, and the directories, once the commit is made, as
+   * `ostree commit --consume`. What `skip` leaves out goes, too. What has come or changed since it was looked at stays:
+   * `stats.leftBehind`. In a {@link Transaction}, it is removed when that is committed.
+   */
+  consume?: boolean | undefined;
+  /**
+   * What `checkout({ devinoCache })` linked: a file in a directory of `tree` that still is such a link is not read, and
+   * has the owner, mode and attributes of its object. `stats.cacheHits` counts them.
+   */
+  devinoCache?: DevInoCache | undefined;
   /** How many files to work on at a time. Unless given: as the machine has processors. */
   concurrency?: number | undefined;
   /** false: do not flush to disk. Unless given: as the repository was opened. */
@@ -137,7 +159,9 @@ export async function commit(repo: RepoInner, given: CommitOptions): Promise<Com
   const options = snapshot(given);
   const spec = commitSpec(options);
   const signers = commitSigners(options);
-  return await whileFeeding(spec, options, (how) => written(repo, spec, how, signers));
+  return await whileFeeding(spec, options, (fed) =>
+    whileAnswering(spec, options.skip, fed, (how) => written(repo, spec, how, signers)),
+  );
 }
 
 async function written(
@@ -202,12 +226,13 @@ async function signed(
     const result = await run({ ...options, signal }, (call) =>
       native().transactionWriteCommit(transaction, spec, options.metadata, options.detachedMetadata, call),
     );
-    if (!result.changed) return result;
-    await whileHolding(repo, 'a commit', async () => {
-      await signNew({ native: view.handle }, result.checksum, signers, signal);
-    });
-    await step((call) => native().transactionCommit(transaction, call));
-    return result;
+    if (!result.changed && !spec.consume) return result;
+    if (result.changed)
+      await whileHolding(repo, 'a commit', async () => {
+        await signNew({ native: view.handle }, result.checksum, signers, signal);
+      });
+    const stats = await step((call) => native().transactionCommit(transaction, call));
+    return { ...result, stats };
   } finally {
     // Of one that was committed, nothing is left to abort. Nobody waits for a signer that was given up.
     const aborted = run({}, (call) => native().transactionAbort(transaction, call)).catch(() => undefined);

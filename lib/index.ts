@@ -144,6 +144,10 @@ export type {
   VerifyResult,
 } from './verify.js';
 
+// commits: what checkouts linked, what to leave out
+export { DevInoCache } from './devino.js';
+export type { SkipPredicate, SkipStat } from './skip-questions.js';
+
 // tar
 export type { ExportTarOptions } from './tar.js';
 

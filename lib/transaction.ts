@@ -30,6 +30,7 @@ import {
 import { Repo } from './repo.js';
 import { innerOf, type RepoInner } from './repo-inner.js';
 import type { Signer } from './sign.js';
+import { whileAnswering } from './skip-questions.js';
 import { readFile, type ReadFileOptions, type ReadStringOptions } from './tree.js';
 import * as write from './transaction-write.js';
 import { inTurn } from './turns.js';
@@ -102,7 +103,7 @@ export class Transaction implements AsyncDisposable {
         );
     const taking = takesFiles(options);
     const { metadata, detachedMetadata } = options;
-    return await whileFeeding(spec, options, (how) =>
+    const perform = (how: CallOptions) =>
       this.#queued({ options: how, taking }, async (_step, signal) => {
         const result = await withFiles(innerOf(this.repo), options, spec, signal, (filled) =>
           run({ ...options, signal }, (call) =>
@@ -113,8 +114,8 @@ export class Transaction implements AsyncDisposable {
         if (!result.changed) return result;
         await signNew(innerOf(this.repo), result.checksum, signers, signal);
         return result;
-      }),
-    );
+      });
+    return await whileFeeding(spec, options, (fed) => whileAnswering(spec, options.skip, fed, perform));
   }
 
   /** As {@link Repo.sign}, for the transaction's own commits too: the signature is there with the commit. */

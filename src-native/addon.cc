@@ -16,6 +16,7 @@
 #include "repo/delta_apply.h"
 #include "repo/deltas.h"
 #include "repo/detached.h"
+#include "repo/devino.h"
 #include "repo/diff.h"
 #include "repo/file_read.h"
 #include "repo/file_set.h"
@@ -135,6 +136,9 @@ static Napi::Object Init(Napi::Env env, Napi::Object exports) {
   add("fileSetAppend", ostree::FileSetAppend);
   add("fileSetAdd", ostree::FileSetAdd);
   add("fileSetClose", ostree::FileSetClose);
+  add("devinoNew", ostree::DevInoNew);
+  add("devinoSize", ostree::DevInoSize);
+  add("devinoClear", ostree::DevInoClear);
   add("commitCreate", ostree::CommitCreate);
   add("transactionBegin", ostree::TransactionBegin);
   add("transactionWriteCommit", ostree::TransactionWriteCommit);

@@ -18,6 +18,7 @@ export type Channel = Handle<'channel'>;
 export type StagedDelta = Handle<'staged delta'>;
 export type DeltaHandle = Handle<'delta'>;
 export type FileSetHandle = Handle<'file set'>;
+export type DevInoHandle = Handle<'devino cache'>;
 /** A list that comes in batches; nothing is read before the first. */
 export type Cursor<T> = Handle<'cursor'> & { readonly items?: T };
 
@@ -178,6 +179,10 @@ export interface Addon {
   fileSetAdd(files: FileSetHandle, entries: SetEntrySpec[], call: Call): Promise<void>;
   /** Gives up the content; synchronous. */
   fileSetClose(files: FileSetHandle): void;
+  /** ostree_repo_devino_cache_new */
+  devinoNew(): DevInoHandle;
+  devinoSize(cache: DevInoHandle): number;
+  devinoClear(cache: DevInoHandle): void;
   /** ostree_repo_prepare_transaction, ostree_repo_write_commit, ostree_repo_transaction_set_ref, ostree_repo_commit_transaction */
   commitCreate(
     repo: RepoHandle,
@@ -654,6 +659,7 @@ export interface CheckoutSpec {
   passthroughWhiteouts?: boolean | undefined;
   allowNoent?: boolean | undefined;
   fsync?: boolean | undefined;
+  devino?: DevInoHandle | undefined;
   skip: string[];
   skipGlobs: string[];
   concurrency?: number | undefined;
@@ -1079,6 +1085,11 @@ export interface CommitSpec {
   statOverride?: Record<string, { add?: number | undefined; set?: number | undefined }> | undefined;
   skip?: string[] | undefined;
   skipGlobs?: string[] | undefined;
+  /** Who is asked what else to leave out. */
+  askSkips?: Channel | undefined;
+  generateSizes?: boolean | undefined;
+  consume?: boolean | undefined;
+  devino?: DevInoHandle | undefined;
   skipIfUnchanged?: boolean | undefined;
   /** Of the stat cache; empty: in the repository. */
   cache?: string | undefined;
@@ -1108,6 +1119,11 @@ export interface CommitStats {
   metadataWritten: number;
   /** Files that did not need to be read. */
   cacheHits: number;
+  /**
+   * Of what `consume` was to remove: what is still there, as it is new, has changed since it was read, or could not be
+   * removed. Not there when all of it is gone.
+   */
+  leftBehind?: string[];
 }
 export interface CommitResult {
   checksum: string;

@@ -3,10 +3,13 @@
 
 #include <atomic>
 #include <cstdint>
+#include <memory>
 #include <string>
 #include <vector>
 
 namespace ostree {
+
+class DevInoCache;
 
 // What becomes of files that are in the destination already.
 enum class Overwrite {
@@ -36,6 +39,7 @@ struct CheckoutPlan {
   bool whiteouts = false;
   bool passthrough_whiteouts = false;
   bool fsync = false;
+  std::shared_ptr<DevInoCache> devino;  // where to note what was linked; null: nowhere
   // As paths below the destination, which is "/".
   std::vector<std::string> skip, skip_globs;
   unsigned concurrency = 0;  // 0: what the machine has

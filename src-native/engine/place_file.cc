@@ -6,6 +6,7 @@
 #include <string_view>
 
 #include "engine/copy_data.h"
+#include "engine/devino.h"
 #include "engine/loose.h"
 #include "engine/names.h"
 #include "engine/new_file.h"
@@ -99,6 +100,15 @@ void FilePlacer::PlaceChecked(const Target& target) {
     return Copy(target, file, make_readable);
   }
   (linked == Linked::kYes ? counts_.hardlinked : counts_.kept)++;
+  if (plan_.devino) NoteLink(target);
+}
+
+// Whether it really is a link, where it was kept, is looked up when it matters.
+void FilePlacer::NoteLink(const Target& target) {
+  struct stat status;
+  if (fstatat(target.fd, target.name.c_str(), &status, AT_SYMLINK_NOFOLLOW) < 0)
+    throw Failure::Errno("fstatat", target.Path());
+  plan_.devino->Add(status, Checksum::FromHex(target.checksum));
 }
 
 // Of the object's file itself where that tells, which is quickest.

@@ -52,6 +52,7 @@ class FilePlacer {
   void CheckSameDevice(const Target& device, const StoredFile& file);
 
   Linked Link(const Target& target, const FileInfo& info);
+  void NoteLink(const Target& target);
   Linked LinkFrom(const Store& store, const Target& target);
   Linked LinkOverExisting(const Store& store, const std::string& object, const Target& target);
   bool IsSame(const Store& store, const Target& target, const struct stat& there);

@@ -12,6 +12,7 @@
 #include <vector>
 
 #include "engine/checksum.h"
+#include "engine/metadata.h"
 
 namespace ostree {
 
@@ -31,6 +32,9 @@ struct ObjectSource {
   Checksum contents, metadata;
 };
 
+class Consumption;
+class DevInoCache;
+
 // Files from JavaScript.
 class FileSet;
 struct FilesSource {
@@ -48,6 +52,15 @@ struct TreeSource {
   std::variant<DirSource, CommitSource, ObjectSource, FilesSource, TarSource> from;
   std::string prefix;  // where in the new tree it goes; empty: its root
 };
+
+// What a predicate is asked about: a path in the new tree, and the file as its source has it.
+struct SkipQuestion {
+  std::string path;
+  Owner owner;
+  uint64_t size;  // of a regular file
+};
+// Whether to leave each of them out. They are not asked about on two threads at once.
+using AskSkips = std::function<std::vector<bool>(const std::vector<SkipQuestion>&)>;
 
 // What one entry of a statOverride asks for.
 struct ModeChange {
@@ -69,6 +82,10 @@ struct CommitPlan {
   std::unordered_map<std::string, ModeChange> stat_override;  // by path in the new tree
   std::vector<std::string> skip;                              // paths in the new tree
   std::vector<std::string> skip_globs;
+  AskSkips ask_skips;  // null: nobody is asked
+
+  bool consume = false;                 // note what is taken from directories, to remove it
+  std::shared_ptr<DevInoCache> devino;  // null: none
 
   // Where what is known of the files is kept; empty: in the repository. Nothing: nowhere.
   std::optional<std::string> cache;
@@ -96,6 +113,7 @@ struct EngineStats {
 struct WrittenTree {
   Checksum contents, metadata;
   EngineStats stats;
+  std::shared_ptr<Consumption> consumption;  // null unless it was asked for
 };
 
 }  // namespace ostree

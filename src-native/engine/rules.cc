@@ -36,10 +36,22 @@ Rules::Rules(const CommitPlan& plan, OstreeRepo* repo)
       bare_user_only_(IsBareUserOnly(repo)),
       canonical_(plan.canonical_permissions || bare_user_only_),
       read_only_executables_(plan.read_only_executables),
-      xattrs_(plan.xattrs && !canonical_ && StoresXattrs(repo)) {
+      xattrs_(plan.xattrs && !canonical_ && StoresXattrs(repo)),
+      asks_(plan.ask_skips) {
   for (const auto& path : plan.skip) skip_.emplace(path, false);
   for (const auto& pattern : plan.skip_globs) globs_.emplace_back(pattern);
   for (const auto& [path, change] : plan.stat_override) changes_.emplace(path, Change{change});
+}
+
+// An answer about one source says nothing of the next one.
+std::vector<bool> Rules::Ask(const std::vector<SkipQuestion>& questions) {
+  auto answers = asks_(questions);
+  for (size_t i = 0; i < questions.size(); i++)
+    if (answers[i])
+      skip_.insert_or_assign(questions[i].path, true);
+    else
+      skip_.erase(questions[i].path);
+  return answers;
 }
 
 bool Rules::Skips(const std::string& path) {

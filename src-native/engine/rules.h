@@ -18,7 +18,10 @@ class Rules {
   Rules(const CommitPlan& plan, OstreeRepo* repo);
 
   // The thread that scans. Paths begin with "/", which alone is the root.
-  bool has_paths() const { return !skip_.empty() || !globs_.empty() || !changes_.empty(); }
+  bool has_paths() const { return !skip_.empty() || !globs_.empty() || !changes_.empty() || asks_; }
+  // Whether Skips() knows of a path only once it was asked about.
+  bool asks() const { return static_cast<bool>(asks_); }
+  std::vector<bool> Ask(const std::vector<SkipQuestion>& questions);
   bool Skips(const std::string& path);
   const ModeChange* Find(const std::string& path);
   // In a bare repository the link would not be what its checksum says.
@@ -44,6 +47,7 @@ class Rules {
   const bool bare_user_only_;
   const bool canonical_, read_only_executables_, xattrs_;
   std::unordered_map<std::string, bool> skip_;  // path, and whether it matched
+  const AskSkips asks_;
   std::vector<Glob> globs_;
   std::unordered_map<std::string, Change> changes_;
 };

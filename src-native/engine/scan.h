@@ -5,7 +5,9 @@
 
 #include <deque>
 
+#include "engine/consume.h"
 #include "engine/disk.h"
+#include "engine/objects.h"
 #include "engine/rules.h"
 #include "engine/tally.h"
 #include "engine/tree.h"
@@ -14,9 +16,12 @@ namespace ostree {
 
 class Scanner {
  public:
-  Scanner(OstreeRepo* repo, Rules& rules, Tree& tree, Tally& tally, GCancellable* cancellable);
+  Scanner(const CommitPlan& plan, OstreeRepo* repo, Rules& rules, Tree& tree, Tally& tally,
+          GCancellable* cancellable);
 
   void Add(const TreeSource& source);
+  // What was read, for it to be removed. Once every file is settled: they point into it.
+  std::shared_ptr<Consumption> TakeConsumption();
 
  private:
   TreeDir* EnsurePrefix(const std::string& prefix);
@@ -27,7 +32,12 @@ class Scanner {
   void AddCommit(const CommitSource& source, TreeDir& target);
   void AddTar(const TarSource& source, TreeDir& target);
   void ScanDirectory(DiskDir& disk, TreeDir& dir);
+  void AskAbout(const DiskDir& disk, int fd, TreeDir& dir, const std::vector<DiskEntry>& entries);
+  void AskAbout(TreeDir& dir, const DirContents& entries);
+  bool IsLeftOut(const DiskDir& disk, int fd, TreeDir& dir, const DiskEntry& entry);
   void ScanEntry(const DiskDir& disk, int fd, TreeDir& dir, const DiskEntry& entry);
+  bool AddLinked(int fd, TreeDir& dir, const DiskEntry& entry);
+  void AddObject(TreeDir& dir, const std::string& name, const Checksum& object);
   void ScanDirTree(const Checksum& contents, const Checksum& metadata, TreeDir& dir);
   void SetMetadata(TreeDir& dir, const Owner& owner, const Xattrs& xattrs);
   bool Skips(TreeDir& dir, const std::string* child = nullptr);
@@ -43,6 +53,8 @@ class Scanner {
     TreeDir* dir;
   };
 
+  const std::shared_ptr<DevInoCache> devino_;
+  const std::shared_ptr<Consumption> consumption_;
   OstreeRepo* const repo_;
   Rules& rules_;
   Tree& tree_;

@@ -100,7 +100,7 @@ WrittenTree WriteTree(const CommitPlan& plan, OstreeRepo* repo, GCancellable* ca
   Rules rules(plan, repo);
   StatCache cache(plan, repo, rules.keeps_xattrs());
   Tree tree(repo);
-  Scanner scanner(repo, rules, tree, tally, cancellable);
+  Scanner scanner(plan, repo, rules, tree, tally, cancellable);
   Scan(plan, scanner, repo, tree);
   rules.CheckAllMatched();
 
@@ -122,7 +122,7 @@ WrittenTree WriteTree(const CommitPlan& plan, OstreeRepo* repo, GCancellable* ca
   tally.SetPhase("metadata");
   WriteDirectories(tree, writer, limit, cancellable);
   cache.Save();
-  return {tree.root().contents, tree.root().metadata, tally.Stats()};
+  return {tree.root().contents, tree.root().metadata, tally.Stats(), scanner.TakeConsumption()};
 }
 
 }  // namespace ostree

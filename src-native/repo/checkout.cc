@@ -1,5 +1,6 @@
 #include "checkout.h"
 
+#include "devino.h"
 #include "engine/checkout.h"
 #include "engine/links.h"
 #include "repo.h"
@@ -16,6 +17,7 @@ struct CheckoutSpec {
   std::string subpath, overwrite;
   bool userMode = false, requireHardlinks = false, forceCopy = false, bareUserOnlyDirs = false;
   bool whiteouts = false, passthroughWhiteouts = false, allowNoent = false, fsync = false;
+  std::optional<std::shared_ptr<DevInoHandle>> devino;
   std::vector<std::string> skip, skipGlobs;
   uint32_t concurrency = 0;
 
@@ -33,6 +35,7 @@ struct CheckoutSpec {
     field("passthroughWhiteouts", passthroughWhiteouts);
     field("allowNoent", allowNoent);
     field("fsync", fsync);
+    field("devino", devino);
     field("skip", skip);
     field("skipGlobs", skipGlobs);
     field("concurrency", concurrency);
@@ -99,6 +102,7 @@ CheckoutPlan PlanOf(OstreeRepo* handle, const CheckoutSpec& spec, CheckoutSource
           .whiteouts = spec.whiteouts,
           .passthrough_whiteouts = spec.passthroughWhiteouts,
           .fsync = spec.fsync,
+          .devino = spec.devino.value_or(nullptr),
           .skip = spec.skip,
           .skip_globs = spec.skipGlobs,
           .concurrency = spec.concurrency};

@@ -6,13 +6,17 @@
 #include "core/variant.h"
 #include "detached.h"
 #include "engine/objects.h"
+#include "engine/sizes.h"
 #include "engine/tar.h"
 #include "engine/write_tree.h"
 #include "open_transaction.h"
 #include "rev.h"
+#include "skip_questions.h"
 
 namespace ostree {
 namespace {
+
+constexpr const char* kSizesKey = "ostree.sizes";
 
 struct CommitProgress {
   std::string phase;
@@ -88,6 +92,9 @@ CommitPlan PlanOf(OstreeRepo* handle, const CommitSpec& spec, GCancellable* canc
   for (const auto& [path, change] : spec.statOverride) plan.stat_override.emplace(path, ChangeOf(change));
   plan.skip = spec.skip;
   plan.skip_globs = spec.skipGlobs;
+  if (spec.askSkips) plan.ask_skips = AskThrough(*spec.askSkips, cancellable);
+  plan.consume = spec.consume;
+  if (spec.devino) plan.devino = *spec.devino;
   plan.cache = spec.cache;
   plan.concurrency = spec.concurrency;
   return plan;
@@ -103,8 +110,8 @@ ReportProgress ReporterOf(Job& job) {
 }
 
 CommitStats StatsOf(const EngineStats& stats) {
-  return {stats.content_objects, stats.content_written, stats.bytes_written, stats.metadata_written,
-          stats.cache_hits};
+  return {stats.content_objects,  stats.content_written, stats.bytes_written,
+          stats.metadata_written, stats.cache_hits,      {}};
 }
 
 // Asks for no object: with a contents checksum, write_mtree only makes the root of it.
@@ -153,6 +160,21 @@ Shared<GVariant> MetadataOf(OstreeRepo* handle, const CommitSpec& spec, GVariant
   return Shared<GVariant>::Share(g_variant_dict_end(dict.get()));
 }
 
+// What GENERATE_SIZES of libostree's commit modifier adds, last of all. As there, only archives have it.
+Shared<GVariant> WithSizes(OstreeRepo* handle, const WrittenTree& tree, GVariant* metadata,
+                           GCancellable* cancellable) {
+  if (ostree_repo_get_mode(handle) != OSTREE_REPO_MODE_ARCHIVE) return Shared<GVariant>::Share(metadata);
+  auto sizes = SizesOf(handle, tree.contents, tree.metadata, cancellable);
+  GVariantBuilder builder;
+  g_variant_builder_init(&builder, G_VARIANT_TYPE_VARDICT);
+  for (size_t i = 0; i < g_variant_n_children(metadata); i++) {
+    auto entry = Shared<GVariant>::Take(g_variant_get_child_value(metadata, i));
+    g_variant_builder_add_value(&builder, entry.get());
+  }
+  g_variant_builder_add(&builder, "{sv}", kSizesKey, sizes.get());
+  return Shared<GVariant>::Share(g_variant_builder_end(&builder));
+}
+
 // Refused before anything is read: a dictionary with the same key twice is a damaged one.
 void CheckKeys(const CommitSpec& spec, GVariant* metadata) {
   if (!metadata) return;
@@ -163,6 +185,7 @@ void CheckKeys(const CommitSpec& spec, GVariant* metadata) {
   };
   refuse(spec.version.has_value(), "version", "version");
   refuse(spec.bindings, OSTREE_COMMIT_META_KEY_REF_BINDING, "bindings");
+  refuse(spec.generateSizes, kSizesKey, "generateSizes");
 }
 
 bool IsUnchanged(OstreeRepo* handle, const Nullable<std::string>& parent, const WrittenTree& tree) {
@@ -214,12 +237,21 @@ void CommitStats::Add(const CommitStats& more) {
   cacheHits += more.cacheHits;
 }
 
+void CommitStats::Consume(Consumption* taken) {
+  if (!taken) return;
+  for (auto& path : taken->Remove()) {
+    if (!leftBehind) leftBehind.emplace();
+    leftBehind->push_back(ValidUtf8(path));
+  }
+}
+
 CommitResult WriteCommit(OstreeRepo* handle, const CommitSpec& spec, const Nullable<std::string>& parent,
                          const CommitMetadata& given, Job& job) {
   auto* cancellable = job.cancellable();
   CheckKeys(spec, given.metadata.get());
   auto tree = WriteTree(PlanOf(handle, spec, cancellable), handle, cancellable, ReporterOf(job));
-  CommitResult result{"", true, tree.contents.Hex(), tree.metadata.Hex(), StatsOf(tree.stats)};
+  CommitResult result{
+      "", true, tree.contents.Hex(), tree.metadata.Hex(), StatsOf(tree.stats), tree.consumption};
   if (spec.skipIfUnchanged && IsUnchanged(handle, parent, tree)) {
     result.checksum = *parent;
     result.changed = false;
@@ -230,6 +262,7 @@ CommitResult WriteCommit(OstreeRepo* handle, const CommitSpec& spec, const Nulla
   ReportEngine(job, {"commit", stats.content_objects, stats.content_objects, stats.bytes_read});
   auto root = RootOf(handle, tree, cancellable);
   auto metadata = MetadataOf(handle, spec, given.metadata.get(), root.get(), cancellable);
+  if (spec.generateSizes) metadata = WithSizes(handle, tree, metadata.get(), cancellable);
   result.checksum = WriteCommitObject(handle, spec, parent, metadata.get(), root.get(), cancellable);
   result.stats.metadataWritten++;
   if (given.detached) WriteDetached(handle, result.checksum, given.detached.get(), cancellable);
@@ -258,8 +291,8 @@ Napi::Value CommitCreate(const Napi::CallbackInfo& info) {
     auto* handle = transaction.handle();
     auto parent = ParentOf(handle, spec, job.cancellable());
     auto result = WriteCommit(handle, spec, parent, metadata, job);
-    if (!result.changed) return result;
-    transaction.Commit(UpdatesOf(spec, parent, result), job.cancellable());
+    if (result.changed) transaction.Commit(UpdatesOf(spec, parent, result), job.cancellable());
+    result.stats.Consume(result.consumption.get());  // unchanged, it is there as well
     return result;
   });
 }

@@ -8,6 +8,8 @@
 
 #include "core/async.h"
 #include "core/byte_channel.h"
+#include "devino.h"
+#include "engine/consume.h"
 #include "engine/plan.h"
 #include "file_set.h"
 #include "ref_update.h"
@@ -60,6 +62,9 @@ struct CommitSpec {
   bool canonicalPermissions = false, modeRoExecutables = false, xattrs = true;
   std::map<std::string, StatOverrideSpec> statOverride;
   std::vector<std::string> skip, skipGlobs;
+  std::optional<std::shared_ptr<ByteChannel>> askSkips;  // who says what else to leave out
+  bool generateSizes = false, consume = false;
+  std::optional<std::shared_ptr<DevInoHandle>> devino;
   bool skipIfUnchanged = false;
   std::optional<std::string> cache;  // of the stat cache; empty: in the repository
   uint32_t concurrency = 0;
@@ -85,6 +90,10 @@ struct CommitSpec {
     field("statOverride", statOverride);
     field("skip", skip);
     field("skipGlobs", skipGlobs);
+    field("askSkips", askSkips);
+    field("generateSizes", generateSizes);
+    field("consume", consume);
+    field("devino", devino);
     field("skipIfUnchanged", skipIfUnchanged);
     field("cache", cache);
     field("concurrency", concurrency);
@@ -100,6 +109,8 @@ struct CommitMetadata {
 
 struct CommitStats {
   uint64_t contentObjects = 0, contentWritten = 0, bytesWritten = 0, metadataWritten = 0, cacheHits = 0;
+  // Of what was to be removed; nothing: it is gone.
+  std::optional<std::vector<std::string>> leftBehind;
 
   void Fields(auto&& field) {
     field("contentObjects", contentObjects);
@@ -107,8 +118,11 @@ struct CommitStats {
     field("bytesWritten", bytesWritten);
     field("metadataWritten", metadataWritten);
     field("cacheHits", cacheHits);
+    field("leftBehind", leftBehind);
   }
   void Add(const CommitStats& more);
+  // Removes what the commit took, now that it is made; null: nothing.
+  void Consume(Consumption* taken);
 };
 
 struct CommitResult {
@@ -116,6 +130,7 @@ struct CommitResult {
   bool changed = true;
   std::string rootContents, rootMetadata;
   CommitStats stats;
+  std::shared_ptr<Consumption> consumption;  // does not cross: for whoever ends the transaction
 
   void Fields(auto&& field) {
     field("checksum", checksum);

@@ -38,6 +38,7 @@ Napi::Value TransactionWriteCommit(const Napi::CallbackInfo& info) {
     auto parent = ParentOf(transaction->handle(), spec, job.cancellable());
     auto result = WriteCommit(transaction->handle(), spec, parent, metadata, job);
     transaction->stats.Add(result.stats);
+    if (result.consumption) transaction->consumptions.push_back(std::exchange(result.consumption, nullptr));
     for (const auto& update : UpdatesOf(spec, parent, result)) transaction->refs.push_back(update);
     return result;
   });
@@ -63,6 +64,7 @@ Napi::Value TransactionCommit(const Napi::CallbackInfo& info) {
     transaction->handle();
     auto place = std::exchange(transaction->ticket, nullptr);  // given up however this ends
     transaction->open.Commit(transaction->refs, job.cancellable());
+    for (const auto& taken : transaction->consumptions) transaction->stats.Consume(taken.get());
     return transaction->stats;
   });
 }

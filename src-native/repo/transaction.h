@@ -25,6 +25,7 @@ struct Transaction {
   std::shared_ptr<void> ticket;  // our place at the gate
   OpenTransaction open;
   std::vector<RefUpdate> refs;
+  std::vector<std::shared_ptr<Consumption>> consumptions;  // of its commits, for the end
   CommitStats stats;
   const std::shared_ptr<Strand> strand = std::make_shared<Strand>();
 };

@@ -50,7 +50,7 @@ struct WrittenObjects {
 
 CommitStats StatsOf(const Tally& tally) {
   auto stats = tally.Stats();
-  return {stats.content_objects, stats.content_written, stats.bytes_written, stats.metadata_written, 0};
+  return {stats.content_objects, stats.content_written, stats.bytes_written, stats.metadata_written, 0, {}};
 }
 
 // Writes the files, links and directories' dirmetas of a set, each by itself.

@@ -431,7 +431,7 @@ describe('arguments', () => {
     await repo.close();
   });
 
-  it.each(['devinoCache', 'selinux'])('%s is not supported yet', async (name) => {
+  it.each(['selinux', 'selinuxPrefix'])('%s is not supported yet', async (name) => {
     const { repo, to } = await fixture();
     await expect(repo.checkout('main', to, { [name]: true })).rejects.toBeInstanceOf(OstreeError);
     await expect(repo.checkout('main', to, { [name]: true })).rejects.toEqual(failing('NOT_SUPPORTED'));
