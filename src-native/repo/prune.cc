@@ -54,6 +54,7 @@ void DeleteCommit(OstreeRepo* repo, const PruneOptions& options, GCancellable* c
 
 PruneResult Prune(OstreeRepo* repo, const PruneOptions& options, TreeGraph& graph,
                   GCancellable* cancellable) {
+  if (!options.dryRun) CheckDeltaNames(repo, cancellable);  // libostree removes deltas by these
   if (options.deleteCommit) DeleteCommit(repo, options, cancellable);
   auto commits = CommitsToKeep(repo, options, cancellable);
   TreeObjects objects;

@@ -1,6 +1,7 @@
 #include "usb.h"
 
 #include "core/validate.h"
+#include "delta_names.h"
 #include "pull.h"
 #include "pull_failure.h"
 #include "pull_local.h"
@@ -53,6 +54,7 @@ Napi::Value UsbCopy(const Napi::CallbackInfo& info) {
     CheckAutoSummary(handle.get(), {}, job.cancellable());
     PullRefs(target, handle.get(), all, job);
     CheckSummaryCommits(handle.get(), job.cancellable());
+    CheckDeltaNames(handle.get(), job.cancellable());
     // It is where others look up which commits there are.
     Try(ostree_repo_regenerate_summary, handle.get(), nullptr, job.cancellable());
   });

@@ -1,4 +1,4 @@
-import { readdir, stat } from 'node:fs/promises';
+import { mkdir, readdir, stat, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 
 import { execa } from 'execa';
@@ -258,6 +258,19 @@ describe('retain', () => {
     await repo.transaction(async (txn) => {
       await expect(txn.repo.retain({ keep: {} })).rejects.toMatchObject({ code: 'LOCKED' });
     });
+  });
+
+  it('deletes nothing where a directory of a delta has another name, which libostree would misread', async () => {
+    const { cli } = await history({ main: [2, 1] });
+    const odd = join(cli.path, 'deltas/ab/c');
+    await mkdir(odd, { recursive: true });
+    await writeFile(join(odd, 'superblock'), '');
+    const list = await remains(cli.path);
+    await using repo = await Repo.open(cli.path);
+    const corrupt = { code: 'CORRUPT', path: 'deltas/ab/c' };
+    await expect(repo.retain({ keep: { depth: 0 } })).rejects.toMatchObject(corrupt);
+    await expect(repo.prune({ refsOnly: true, depth: 0 })).rejects.toMatchObject(corrupt);
+    expect(await remains(cli.path)).toEqual(list);
   });
 
   it('refuses bad arguments', async () => {

@@ -168,6 +168,11 @@ describe('createUsb', () => {
     await expect(attempt(join(cli.path, '..'), { destination: 'repo' })).rejects.toMatchObject({
       code: 'INVALID_ARGUMENT',
     });
+    const odd = join(medium, 'odd/deltas/ab/c');
+    await attempt(medium, { destination: 'odd' });
+    await mkdir(odd, { recursive: true });
+    await writeFile(join(odd, 'superblock'), '');
+    await expect(attempt(medium, { destination: 'odd' })).rejects.toMatchObject({ code: 'CORRUPT' });
     await symlink('/proc', join(medium, 'proc'));
     await expect(attempt(medium, { destination: 'proc/sys' })).rejects.toMatchObject({
       code: 'INVALID_ARGUMENT',
