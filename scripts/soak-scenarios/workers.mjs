@@ -24,7 +24,8 @@ async function terminated() {
 }
 
 async function toTheEnd(names) {
-  const workers = names.map((operation, i) => start({ operation, branch: `worker${i}` }));
+  const branchOf = (operation, i) => (operation === 'commit' ? `worker${i}` : undefined);
+  const workers = names.map((operation, i) => start({ operation, branch: branchOf(operation, i) }));
   for (const [code] of await Promise.all(workers.map((worker) => once(worker, 'exit'))))
     if (code !== 0) throw new Error(`a Worker ended with ${code}`);
 }
