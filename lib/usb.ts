@@ -52,7 +52,7 @@ function checkUsbOptions(path: string, options: CreateUsbOptions): void {
   if (fsync !== undefined) checkBoolean(fsync, 'options.fsync');
   if (destination === undefined) return;
   checkName(destination, 'options.destination');
-  if (posix.isAbsolute(destination) || posix.normalize(destination).startsWith('..'))
+  if (posix.isAbsolute(destination) || /^\.\.(\/|$)/.test(posix.normalize(destination)))
     throw valueError(
       'options.destination',
       `must be a path below the medium's root. Received '${destination}'`,

@@ -114,7 +114,7 @@ describe('createUsb', () => {
     await using repo = await Repo.open(cli.path);
     const refs = [{ collectionId: COLLECTION, ref: 'main' }];
     await repo.createUsb(medium, { refs, destination: 'data' });
-    await repo.createUsb(medium, { refs, destination: 'data' });
+    await repo.createUsb(medium, { refs, destination: './data' });
     expect((await readdir(join(medium, '.ostree/repos.d'))).sort()).toEqual(['00-generated', '01-generated']);
     expect(await readlink(join(medium, '.ostree/repos.d/01-generated'))).toBe('../../data');
   });
