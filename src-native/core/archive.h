@@ -6,6 +6,7 @@
 #include <sys/stat.h>
 #include <sys/types.h>
 
+#include <memory>
 #include <string>
 
 #include "failure.h"
@@ -52,6 +53,9 @@ struct ArchiveLibrary {
   void Enable(archive* reader, const char* function) const;
   std::string Error(archive* from) const;
 };
+
+// Goes by the read_free or write_free it was made with.
+using OwnedArchive = std::unique_ptr<archive, int (*)(archive*)>;
 
 // Throws NOT_SUPPORTED where there is none.
 const ArchiveLibrary& LoadArchiveLibrary();

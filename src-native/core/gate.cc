@@ -2,8 +2,6 @@
 
 #include <sys/stat.h>
 
-#include <vector>
-
 namespace ostree {
 
 struct Gate::Ticket {
@@ -88,16 +86,17 @@ void Gate::Enter(Visit visit) {
 }
 
 void Gate::Leave(std::list<std::string>::iterator place, Kind kind) {
-  std::vector<Visit> next;
+  // Not under the mutex, which the JS thread may wait for: what is over goes with all that it holds.
+  std::list<Visit> next;
   {
     std::lock_guard lock(mutex_);
     inside_.erase(place);
     kind == Kind::kShared ? void(shared_--) : void(exclusive_ = false);
-    // All of them try again: each that may not enter goes back to the end, in order.
-    for (auto& visit : std::exchange(waiting_, {}))
-      if (!visit.operation->done()) next.push_back(std::move(visit));
+    next.swap(waiting_);
   }
-  for (auto& visit : next) Enter(std::move(visit));
+  // All of them try again: each that may not enter goes back to the end, in order.
+  for (auto& visit : next)
+    if (!visit.operation->done()) Enter(std::move(visit));
 }
 
 Failure Gate::InTheWay() {

@@ -43,10 +43,9 @@ class CommitReader final : public SideReader {
     Sha256 sha;
     sha.Update(header.data(), header.size());
     for (;;) {
-      auto size =
-          TryNull(g_input_stream_read, stored.stream.get(), buffer_.data(), buffer_.size(), cancellable_);
+      auto size = ReadData(stored, entry.checksum->Hex(), buffer_.data(), buffer_.size(), cancellable_);
       if (size == 0) return Checksum::FromHex(sha.Hex());
-      sha.Update(buffer_.data(), static_cast<size_t>(size));
+      sha.Update(buffer_.data(), size);
     }
   }
 

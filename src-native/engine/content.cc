@@ -47,21 +47,25 @@ void FdContent::CheckUnchanged() {
 }
 
 ObjectContent::ObjectContent(OstreeRepo* repo, const Checksum& checksum, GCancellable* cancellable)
-    : repo_(repo), checksum_(checksum), cancellable_(cancellable) {
+    : repo_(repo), checksum_(checksum.Hex()), cancellable_(cancellable) {
   Rewind();
 }
 
-uint64_t ObjectContent::size() const {
-  return stream_ ? static_cast<uint64_t>(g_file_info_get_size(info_.get())) : 0;
-}
+uint64_t ObjectContent::size() const { return file_.info.size; }
 
 size_t ObjectContent::Read(char* buffer, size_t size) {
-  return static_cast<size_t>(TryNull(g_input_stream_read, stream_.get(), buffer, size, cancellable_));
+  size_t count = ReadData(file_, checksum_, buffer, size, cancellable_);
+  if (count == 0) throw WrongSize(file_, checksum_);
+  return count;
 }
 
-void ObjectContent::Rewind() {
-  Try(ostree_repo_load_file, repo_, checksum_.Hex().c_str(), Out(stream_), Out(info_), Out(xattrs_),
-      cancellable_);
+void ObjectContent::Rewind() { file_ = LoadFile(repo_, checksum_, kFileStream, cancellable_); }
+
+// It has no more than it says, either.
+void ObjectContent::CheckUnchanged() {
+  char more = 0;
+  if (file_.compressed && ReadData(file_, checksum_, &more, sizeof more, cancellable_) > 0)
+    throw WrongSize(file_, checksum_);
 }
 
 VerifiedReader::VerifiedReader(const std::string& header, Content& content, const Checksum& expected)

@@ -9,6 +9,7 @@
 #include "core/failure.h"
 #include "core/hash.h"
 #include "engine/checksum.h"
+#include "engine/load_file.h"
 #include "engine/metadata.h"
 
 namespace ostree {
@@ -51,7 +52,7 @@ class FdContent final : public Content {
   const PathName path_;
 };
 
-// The file of a content object of the repository.
+// The data of a content object of the repository, a regular file.
 class ObjectContent final : public Content {
  public:
   ObjectContent(OstreeRepo* repo, const Checksum& checksum, GCancellable* cancellable);
@@ -59,17 +60,13 @@ class ObjectContent final : public Content {
   uint64_t size() const override;
   size_t Read(char* buffer, size_t size) override;
   void Rewind() override;
-
-  GFileInfo* info() const { return info_.get(); }
-  const Shared<GVariant>& xattrs() const { return xattrs_; }
+  void CheckUnchanged() override;
 
  private:
   OstreeRepo* const repo_;
-  const Checksum checksum_;
+  const std::string checksum_;
   GCancellable* const cancellable_;
-  Shared<GInputStream> stream_;  // null: a symbolic link
-  Shared<GFileInfo> info_;
-  Shared<GVariant> xattrs_;
+  StoredFile file_;
 };
 
 // Reads a content object whose checksum is known already, header first, for

@@ -7,19 +7,12 @@
 #include <algorithm>
 #include <cerrno>
 
-#include "engine/loose.h"
-
 namespace ostree {
 namespace {
 
 constexpr size_t kBuffer = 256 << 10;
 // Of a copy within the kernel, between two looks at the cancellable.
 constexpr size_t kKernelChunk = 16 << 20;
-
-Failure WrongSize(const std::string& checksum, uint64_t expected) {
-  return CorruptObject(OSTREE_OBJECT_TYPE_FILE, checksum,
-                       "it does not have the " + std::to_string(expected) + " bytes it says it has");
-}
 
 void WriteAll(int fd, const char* data, size_t size, const PathName& path) {
   while (size > 0) {
@@ -51,19 +44,6 @@ bool CopyInKernel(int from, int to, uint64_t size, const std::function<void(uint
   return true;
 }
 
-// One that fails is a damaged object: what is compressed there does not inflate.
-size_t ReadSome(const StoredFile& file, const std::string& checksum, std::vector<char>& buffer,
-                GCancellable* cancellable) {
-  try {
-    // -1 is the failure; 0 is the end.
-    auto count = TryNull(g_input_stream_read, file.stream.get(), buffer.data(), buffer.size(), cancellable);
-    return static_cast<size_t>(count);
-  } catch (const Failure& failure) {
-    if (failure.Is("CANCELLED") || !file.compressed) throw;
-    throw CorruptObject(OSTREE_OBJECT_TYPE_FILE, checksum, failure.message);
-  }
-}
-
 }  // namespace
 
 void CopyData(const StoredFile& file, const std::string& checksum, int to, std::vector<char>& buffer,
@@ -77,14 +57,14 @@ void CopyData(const StoredFile& file, const std::string& checksum, int to, std::
   if (buffer.size() < kBuffer) buffer.resize(kBuffer);
   // What the kernel has copied already, both descriptors have behind them.
   auto written = static_cast<uint64_t>(std::max<off_t>(lseek(to, 0, SEEK_CUR), 0));
-  while (size_t count = ReadSome(file, checksum, buffer, cancellable)) {
+  while (size_t count = ReadData(file, checksum, buffer.data(), buffer.size(), cancellable)) {
     ThrowIfCancelled(cancellable);
-    if (count > size - written) throw WrongSize(checksum, size);
+    if (count > size - written) throw WrongSize(file, checksum);
     WriteAll(to, buffer.data(), count, path);
     written += count;
     on_bytes(count);
   }
-  if (written != size) throw WrongSize(checksum, size);
+  if (written != size) throw WrongSize(file, checksum);
 }
 
 }  // namespace ostree

@@ -9,6 +9,7 @@
 #include <utility>
 
 #include "core/failure.h"
+#include "engine/loose.h"
 
 namespace ostree {
 namespace {
@@ -31,8 +32,13 @@ uint32_t BigEndian(const char* data) {
   return GUINT32_FROM_BE(value);
 }
 
-std::string LoosePath(const std::string& hex, OstreeRepoMode mode) {
+std::string ObjectPath(const std::string& hex, OstreeRepoMode mode) {
   return hex.substr(0, 2) + "/" + hex.substr(2) + (mode == OSTREE_REPO_MODE_ARCHIVE ? ".filez" : ".file");
+}
+
+// Where the metadata of a file is stored beside its content, and not that of the file itself.
+bool KeepsMetadata(OstreeRepoMode mode) {
+  return mode == OSTREE_REPO_MODE_ARCHIVE || mode == OSTREE_REPO_MODE_BARE_USER;
 }
 
 }  // namespace
@@ -63,25 +69,30 @@ bool FileCheck::IsSound(const Checksum& checksum) {
   return false;
 }
 
+bool FileCheck::IsNeeded(OstreeRepo* repo) {
+  for (; repo; repo = ostree_repo_get_parent(repo))
+    if (KeepsMetadata(ostree_repo_get_mode(repo))) return true;
+  return false;
+}
+
 void FileCheck::CheckLoadable(const Checksum& checksum) {
   auto hex = checksum.Hex();
   for (const auto& store : stores_) {
-    if (store.mode != OSTREE_REPO_MODE_ARCHIVE && store.mode != OSTREE_REPO_MODE_BARE_USER) continue;
-    Fd fd(openat(store.objects.get(), LoosePath(hex, store.mode).c_str(), kOpen));
+    if (!KeepsMetadata(store.mode)) continue;
+    Fd fd(openat(store.objects.get(), ObjectPath(hex, store.mode).c_str(), kOpen));
     if (!fd) continue;
     size_t have = 0;
     bool archive = store.mode == OSTREE_REPO_MODE_ARCHIVE;
-    auto meta = archive ? ReadArchiveMeta(fd.get(), have) : ReadBareUserMeta(fd.get());
+    auto meta = archive ? ReadArchiveMeta(fd.get(), kUsualMeta, have) : ReadBareUserMeta(fd.get());
     bool is_file = !meta || S_ISREG(meta->owner.mode) || S_ISLNK(meta->owner.mode);
     if (is_file && (!meta || meta->normal)) return;
-    Failure failure("CORRUPT", hex + ".file: Corrupted metadata" + (is_file ? "" : "; it is of no file"));
-    failure.checksum = hex;
-    throw failure;
+    throw CorruptObject(OSTREE_OBJECT_TYPE_FILE, hex,
+                        is_file ? "its metadata is damaged" : "its metadata says that it is no file");
   }
 }
 
 bool FileCheck::Hash(const Store& store, const std::string& hex) {
-  auto path = LoosePath(hex, store.mode);
+  auto path = ObjectPath(hex, store.mode);
   Fd fd(openat(store.objects.get(), path.c_str(), kOpen));
   if (!fd) return errno == ELOOP && HashLink(store, path);
   if (store.mode == OSTREE_REPO_MODE_ARCHIVE) return HashArchive(fd.get());
@@ -154,12 +165,15 @@ void FileCheck::Skip(size_t size, size_t& have) {
 }
 
 // The size of the metadata, four bytes of padding, the metadata, and then the content, deflated, of which
-// `have` bytes are in the buffer already. Nothing: the file is too short.
-std::optional<FileCheck::Meta> FileCheck::ReadArchiveMeta(int fd, size_t& have) {
+// `have` bytes are in the buffer already: `first` are read, and more only where the metadata is longer.
+// Nothing: the file is too short.
+std::optional<FileCheck::Meta> FileCheck::ReadArchiveMeta(int fd, size_t first, size_t& have) {
   constexpr size_t kPrefix = 8;
-  have = Read(fd, in_.get(), kBuffer);
+  have = Read(fd, in_.get(), first);
   if (have < kPrefix) return {};
   size_t size = BigEndian(in_.get());
+  if (size <= kMaxMeta && have < kPrefix + size && !at_end_)
+    have += Read(fd, in_.get() + have, kPrefix + size - have);
   if (size > kMaxMeta || have < kPrefix + size) return {};
   if (auto meta = ReadPlainMeta(in_.get() + kPrefix, size)) {
     Skip(kPrefix + size, have);
@@ -182,7 +196,7 @@ std::optional<FileCheck::Meta> FileCheck::ReadArchiveMeta(int fd, size_t& have) 
 
 bool FileCheck::HashArchive(int fd) {
   size_t have = 0;
-  auto meta = ReadArchiveMeta(fd, have);
+  auto meta = ReadArchiveMeta(fd, kBuffer, have);
   return meta && meta->normal && Begin(*meta) && (S_ISLNK(meta->owner.mode) || Inflate(fd, have));
 }
 

@@ -28,6 +28,8 @@ class FileCheck {
   // To be asked before libostree loads an object that may be damaged: of some metadata it ends the process,
   // and of some it reads what is not there. Fails with CORRUPT for such an object.
   void CheckLoadable(const Checksum& checksum);
+  // False: in this repository there are no such objects.
+  static bool IsNeeded(OstreeRepo* repo);
 
  private:
   struct Store {
@@ -50,7 +52,7 @@ class FileCheck {
   bool HashFile(int fd, const Meta& meta);
   bool Inflate(int fd, size_t have);
   std::optional<Meta> ReadBareUserMeta(int fd);
-  std::optional<Meta> ReadArchiveMeta(int fd, size_t& have);
+  std::optional<Meta> ReadArchiveMeta(int fd, size_t first, size_t& have);
   static std::optional<Meta> ReadPlainMeta(const char* data, size_t size);
   void Skip(size_t size, size_t& have);
   bool Begin(const Meta& meta);

@@ -19,11 +19,7 @@ Failure Changed(const char* how, const std::string& path) {
 
 Owner OwnerOf(const struct stat& status) { return {status.st_uid, status.st_gid, status.st_mode}; }
 
-Owner OwnerOf(GFileInfo* info) {
-  return {g_file_info_get_attribute_uint32(info, "unix::uid"),
-          g_file_info_get_attribute_uint32(info, "unix::gid"),
-          g_file_info_get_attribute_uint32(info, "unix::mode")};
-}
+Owner OwnerOf(const FileInfo& info) { return {info.uid, info.gid, info.mode}; }
 
 }  // namespace
 
@@ -118,18 +114,18 @@ Checksum Ingest::FromSet(const TreeFile& file) {
 // A file of a commit, under rules that may change it. Mostly they do not, and
 // then it is the same object.
 Checksum Ingest::FromObject(const std::string& name, const TreeFile& file) {
-  ObjectContent content(repo_, file.checksum, cancellable_);
-  auto before = OwnerOf(content.info());
+  auto object = LoadFile(repo_, file.checksum.Hex(), kFileXattrs, cancellable_);
+  auto before = OwnerOf(object.info);
   auto after = rules_.Apply(before, file.change);
   if (S_ISLNK(before.mode) && file.change) Rules::CheckLink(*file.change, name);
-  const auto& stored = content.xattrs();
+  const auto& stored = object.xattrs;
   bool drops_xattrs = !rules_.keeps_xattrs() && stored && g_variant_n_children(stored.get()) > 0;
   if (after == before && !drops_xattrs) return file.checksum;
 
   auto xattrs = rules_.keeps_xattrs() ? stored : Xattrs();
-  if (!S_ISLNK(before.mode)) return writer_.WriteFile(ContentHeader(after, "", xattrs), content, buffer_);
-  std::string target = g_file_info_get_symlink_target(content.info());
-  return writer_.WriteLink(ContentHeader(after, target, xattrs));
+  if (S_ISLNK(before.mode)) return writer_.WriteLink(ContentHeader(after, object.info.target, xattrs));
+  ObjectContent content(repo_, file.checksum, cancellable_);
+  return writer_.WriteFile(ContentHeader(after, "", xattrs), content, buffer_);
 }
 
 }  // namespace ostree

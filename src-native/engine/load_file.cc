@@ -205,4 +205,20 @@ StoredFile LoadFile(OstreeRepo* repo, const std::string& checksum, int parts, GC
   }
 }
 
+size_t ReadData(const StoredFile& file, const std::string& checksum, char* buffer, size_t size,
+                GCancellable* cancellable) {
+  try {
+    // -1 is the failure; 0 is the end.
+    return static_cast<size_t>(TryNull(g_input_stream_read, file.stream.get(), buffer, size, cancellable));
+  } catch (const Failure& failure) {
+    if (failure.Is("CANCELLED") || !file.compressed) throw;
+    throw Corrupt(checksum, failure.message);
+  }
+}
+
+Failure WrongSize(const StoredFile& file, const std::string& checksum) {
+  return Corrupt(checksum,
+                 "it does not have the " + std::to_string(file.info.size) + " bytes it says it has");
+}
+
 }  // namespace ostree

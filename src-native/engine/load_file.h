@@ -29,4 +29,10 @@ enum FileParts { kFileInfo = 0, kFileXattrs = 1, kFileStream = 2 };
 // Fails with NOT_FOUND or CORRUPT, and the checksum. `parts` is a set of FileParts.
 StoredFile LoadFile(OstreeRepo* repo, const std::string& checksum, int parts, GCancellable* cancellable);
 
+// Some of its data, 0 at the end. CORRUPT where what is compressed does not inflate.
+size_t ReadData(const StoredFile& file, const std::string& checksum, char* buffer, size_t size,
+                GCancellable* cancellable);
+// CORRUPT: there was less of it, or more.
+Failure WrongSize(const StoredFile& file, const std::string& checksum);
+
 }  // namespace ostree

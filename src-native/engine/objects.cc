@@ -5,7 +5,7 @@
 #include "core/failure.h"
 #include "core/hash.h"
 #include "engine/glob.h"
-#include "engine/load_metadata.h"
+#include "engine/links.h"
 
 namespace ostree {
 namespace {
@@ -23,8 +23,9 @@ std::string StringChild(GVariant* parent, size_t index) {
   return g_variant_get_string(child.get(), nullptr);
 }
 
+// Verified, a directory cannot contain itself: whoever walks down comes to an end.
 Shared<GVariant> Load(OstreeRepo* repo, OstreeObjectType type, const Checksum& checksum) {
-  return LoadMetadata(repo, type, checksum.Hex(), nullptr);
+  return LoadVerified(repo, {type, checksum});
 }
 
 }  // namespace

@@ -24,11 +24,10 @@ constexpr const char* kUnderstood[] = {
 class Reader {
  public:
   explicit Reader(const TarInput& input)
-      : library_(LoadArchiveLibrary()), input_(input), archive_(library_.read_new()) {
-    for (auto* function : kUnderstood) library_.Enable(archive_, function);
-    if (library_.read_open(archive_, this, nullptr, OnRead, nullptr) != kArchiveOk) Fail();
+      : library_(LoadArchiveLibrary()), input_(input), archive_(library_.read_new(), library_.read_free) {
+    for (auto* function : kUnderstood) library_.Enable(archive_.get(), function);
+    if (library_.read_open(archive_.get(), this, nullptr, OnRead, nullptr) != kArchiveOk) Fail();
   }
-  ~Reader() { library_.read_free(archive_); }
   Reader(const Reader&) = delete;
 
   const ArchiveLibrary& library() const { return library_; }
@@ -36,7 +35,7 @@ class Reader {
   // Null at the end.
   archive_entry* Next() {
     archive_entry* entry = nullptr;
-    int result = library_.read_next_header(archive_, &entry);
+    int result = library_.read_next_header(archive_.get(), &entry);
     if (error_) std::rethrow_exception(error_);
     if (result == kArchiveEof) return nullptr;
     if (result != kArchiveOk) Fail();
@@ -44,7 +43,7 @@ class Reader {
   }
   // 0 at the end of the entry.
   size_t Read(char* buffer, size_t size) {
-    ssize_t count = library_.read_data(archive_, buffer, size);
+    ssize_t count = library_.read_data(archive_.get(), buffer, size);
     if (error_) std::rethrow_exception(error_);
     if (count < 0) Fail();
     return static_cast<size_t>(count);
@@ -64,14 +63,14 @@ class Reader {
   }
   [[noreturn]] void Fail() const {
     if (error_) std::rethrow_exception(error_);
-    throw Failure("CORRUPT", "The archive cannot be read: " + library_.Error(archive_));
+    throw Failure("CORRUPT", "The archive cannot be read: " + library_.Error(archive_.get()));
   }
 
   const ArchiveLibrary& library_;
   const TarInput& input_;
-  archive* const archive_;
   std::vector<char> block_ = std::vector<char>(kBlock);
   std::exception_ptr error_;
+  const OwnedArchive archive_;  // goes first: it may still call
 };
 
 bool IsZero(const char* data, size_t size) {

@@ -84,10 +84,11 @@ void TreeGraph::VisitUpwards(const Checksum& root, std::unordered_set<Checksum>&
   }
 }
 
-TreeExtent TreeGraph::Measure(const Checksum& root) const {
+TreeExtent TreeGraph::Measure(const std::vector<Checksum>& roots) const {
   std::unordered_map<Checksum, TreeExtent> extents;
   std::unordered_set<Checksum> seen;
-  VisitUpwards(root, seen, [&](const Checksum& dirtree, const TreeLinks& links) {
+  TreeExtent most;
+  auto visit = [&](const Checksum& dirtree, const TreeLinks& links) {
     TreeExtent extent{0, links.files.size() + links.dirs.size()};
     for (const auto& dir : links.dirs) {
       const auto& below = extents[dir.contents];
@@ -96,8 +97,13 @@ TreeExtent TreeGraph::Measure(const Checksum& root) const {
     }
     extent.depth++;
     extents[dirtree] = extent;
-  });
-  return extents[root];
+  };
+  for (const auto& root : roots) {
+    VisitUpwards(root, seen, visit);
+    most.depth = std::max(most.depth, extents[root].depth);
+    most.entries = std::max(most.entries, extents[root].entries);
+  }
+  return most;
 }
 
 }  // namespace ostree

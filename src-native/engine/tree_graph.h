@@ -43,8 +43,8 @@ class TreeGraph {
   using Visit = std::function<void(const Checksum&, const TreeLinks&)>;
   void VisitUpwards(const Checksum& root, std::unordered_set<Checksum>& seen, const Visit& visit) const;
 
-  // Of the directory, as far as it is known.
-  TreeExtent Measure(const Checksum& root) const;
+  // The most that any of these directories comes to, as far as they are known.
+  TreeExtent Measure(const std::vector<Checksum>& roots) const;
 
  private:
   std::unordered_map<Checksum, TreeLinks> trees_;

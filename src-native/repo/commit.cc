@@ -2,6 +2,7 @@
 
 #include <algorithm>
 
+#include "bootable.h"
 #include "core/validate.h"
 #include "core/variant.h"
 #include "detached.h"
@@ -134,8 +135,8 @@ Shared<GVariant> RefBinding(const CommitSpec& spec) {
 
 // As `ostree commit` orders it, for the order is part of the checksum: what was given, the bindings, what
 // makes it bootable.
-Shared<GVariant> MetadataOf(OstreeRepo* handle, const CommitSpec& spec, GVariant* given, GFile* root,
-                            GCancellable* cancellable) {
+Shared<GVariant> MetadataOf(OstreeRepo* handle, const CommitSpec& spec, GVariant* given,
+                            const WrittenTree& tree, GFile* root, GCancellable* cancellable) {
   GVariantBuilder builder;
   g_variant_builder_init(&builder, G_VARIANT_TYPE_VARDICT);
   if (spec.version)
@@ -155,6 +156,7 @@ Shared<GVariant> MetadataOf(OstreeRepo* handle, const CommitSpec& spec, GVariant
   auto metadata = Shared<GVariant>::Share(g_variant_builder_end(&builder));
   if (!spec.bootable) return metadata;
 
+  CheckKernelDirectories(handle, tree, cancellable);
   auto dict = Shared<GVariantDict>::Take(g_variant_dict_new(metadata.get()));
   Try(ostree_commit_metadata_for_bootable, root, dict.get(), cancellable);
   return Shared<GVariant>::Share(g_variant_dict_end(dict.get()));
@@ -261,7 +263,7 @@ CommitResult WriteCommit(OstreeRepo* handle, const CommitSpec& spec, const Nulla
   const auto& stats = tree.stats;
   ReportEngine(job, {"commit", stats.content_objects, stats.content_objects, stats.bytes_read});
   auto root = RootOf(handle, tree, cancellable);
-  auto metadata = MetadataOf(handle, spec, given.metadata.get(), root.get(), cancellable);
+  auto metadata = MetadataOf(handle, spec, given.metadata.get(), tree, root.get(), cancellable);
   if (spec.generateSizes) metadata = WithSizes(handle, tree, metadata.get(), cancellable);
   result.checksum = WriteCommitObject(handle, spec, parent, metadata.get(), root.get(), cancellable);
   result.stats.metadataWritten++;

@@ -3,7 +3,7 @@
 #include "core/validate.h"
 #include "delta_staging.h"
 #include "delta_superblock.h"
-#include "engine/tree_graph.h"
+#include "engine/tree_check.h"
 #include "repo.h"
 #include "repo_lock.h"
 #include "rev.h"
@@ -57,33 +57,37 @@ DeltaName Resolve(OstreeRepo* repo, const GenerateOptions& options) {
   return MakeDeltaName(ResolveRev(repo, *options.from), to);
 }
 
-// libostree calls itself for every level, and with two commits it follows every path and keeps the name of
-// every file.
-constexpr size_t kMaxDepth = 2048;
+// With two commits, libostree follows every path and keeps the name of every file.
 constexpr uint64_t kMaxEntries = 10'000'000;
 
-// libostree trusts what it reads of commits and directories.
-void CheckTrees(OstreeRepo* repo, const DeltaName& name, GCancellable* cancellable) {
-  std::vector<Checksum> roots;
-  auto add = [&](const std::string& checksum) {
-    auto commit = LoadVerified(repo, {OSTREE_OBJECT_TYPE_COMMIT, Checksum::FromHex(checksum)});
-    roots.push_back(ParseCommit(commit.get()).root.contents);
-  };
-  add(name.to);
-  if (name.from) add(*name.from);
-  TreeGraph graph;
-  auto read = [repo](const Checksum& checksum) -> std::optional<TreeLinks> {
-    return ParseDirTree(LoadVerified(repo, {OSTREE_OBJECT_TYPE_DIR_TREE, checksum}).get());
-  };
-  graph.Load(roots, read, cancellable);
-  for (const auto& root : roots) {
-    auto extent = graph.Measure(root);
-    if (extent.depth > kMaxDepth) throw Failure("TOO_LARGE", "Directories are nested more than 2048 deep");
-    if (name.from && extent.entries > kMaxEntries)
-      throw Failure(
-          "TOO_LARGE",
-          "Commits of more than 10,000,000 paths are too large to be compared for a delta; make one "
-          "from nothing (from: null)");
+// The objects of both commits, once they are fit for libostree to read.
+TreeObjects CheckTrees(TreeCheck& check, const DeltaName& name) {
+  std::vector<TreeLinks::Dir> roots = {check.Commit(Checksum::FromHex(name.to))->root};
+  if (name.from) roots.push_back(check.Commit(Checksum::FromHex(*name.from))->root);
+  std::vector<Checksum> dirtrees;
+  for (const auto& root : roots) dirtrees.push_back(root.contents);
+  check.Load(dirtrees);
+  check.CheckDepth(dirtrees);
+  if (name.from && check.graph().Measure(dirtrees).entries > kMaxEntries)
+    throw Failure("TOO_LARGE",
+                  "Commits of more than 10,000,000 paths are too large to be compared for a delta; make one "
+                  "from nothing (from: null)");
+  TreeObjects objects;
+  for (const auto& root : roots) check.graph().Collect(root, objects);
+  return objects;
+}
+
+// ostree_repo_static_delta_generate
+void Generate(OstreeRepo* repo, const DeltaName& name, GVariant* parameters, GCancellable* cancellable) {
+  TreeCheck check(repo, TreeCheck::Missing::kFails, cancellable);
+  auto files = CheckTrees(check, name).files;
+  CheckFiles(repo, files, cancellable);
+  try {
+    Try(ostree_repo_static_delta_generate, repo, OSTREE_STATIC_DELTA_GENERATE_OPT_MAJOR,
+        name.from ? name.from->c_str() : nullptr, name.to.c_str(), nullptr, parameters, cancellable);
+  } catch (const Failure& failure) {
+    ThrowIfDamaged(failure, repo, files, cancellable);
+    throw;
   }
 }
 
@@ -162,14 +166,11 @@ Napi::Value DeltaGenerate(const Napi::CallbackInfo& info) {
     auto name = Resolve(handle.get(), options);
     if (options.ifNotExists && HasDelta(handle.get(), name)) return Generated{name, nullptr, {}};
     RepoLockGuard lock(*repo, handle, OSTREE_REPO_LOCK_SHARED, job.cancellable());
-    CheckTrees(handle.get(), name, job.cancellable());
     auto staged = std::make_shared<DeltaStaging>(options.filename
                                                      ? OpenDirectory(SplitPath(*options.filename).directory)
                                                      : OpenTemporary(handle.get()));
     auto parameters = Parameters(options, staged->PathOf("superblock"));
-    Try(ostree_repo_static_delta_generate, handle.get(), OSTREE_STATIC_DELTA_GENERATE_OPT_MAJOR,
-        name.from ? name.from->c_str() : nullptr, name.to.c_str(), nullptr, parameters.get(),
-        job.cancellable());
+    Generate(handle.get(), name, parameters.get(), job.cancellable());
     Generated result{name, staged, {}};
     if (options.sign) result.data = ToBytes(ReadDeltaFile(staged->dir(), "superblock").get());
     return result;

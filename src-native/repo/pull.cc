@@ -2,6 +2,7 @@
 
 #include "core/succession.h"
 #include "keyring.h"
+#include "local_source.h"
 #include "pull_failure.h"
 #include "pull_local.h"
 #include "pull_progress.h"
@@ -101,6 +102,7 @@ Napi::Value Pull(const Napi::CallbackInfo& info) {
       auto all = WithLocalDefaults(options, handle.get(), job.cancellable());
       CheckTrust(*repo, handle.get(), all);
       CheckAutoSummary(handle.get(), {}, job.cancellable());
+      CheckLocalSource(handle.get(), all, job.cancellable());
       return Run(*repo, handle.get(), all, job);
     });
   });

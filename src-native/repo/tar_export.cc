@@ -2,9 +2,8 @@
 
 #include "core/archive.h"
 #include "core/byte_channel.h"
-#include "engine/batches.h"
 #include "engine/objects.h"
-#include "engine/tree_graph.h"
+#include "engine/tree_check.h"
 #include "repo.h"
 #include "rev.h"
 
@@ -14,7 +13,7 @@ namespace {
 // As the command's output: in the end filled up to whole blocks of this size.
 constexpr int kTarBlock = 10240;
 constexpr int kWriteBlock = 26 * kTarBlock;
-constexpr size_t kMaxDepth = 500;
+constexpr size_t kMaxDepth = 500;  // what libostree's recursion, 8 KiB a level, has stack for
 
 struct ExportOptions {
   std::string subpath, prefix;
@@ -34,18 +33,17 @@ class TarWriter {
       : library_(LoadArchiveLibrary()),
         channel_(channel),
         cancellable_(cancellable),
-        archive_(library_.write_new()) {
-    Check(library_.write_set_format_gnutar(archive_));
-    Check(library_.write_add_filter_none(archive_));
-    Check(library_.write_set_bytes_per_block(archive_, kWriteBlock));
-    Check(library_.write_set_bytes_in_last_block(archive_, kTarBlock));
-    Check(library_.write_open(archive_, this, nullptr, OnWrite, nullptr));
+        archive_(library_.write_new(), library_.write_free) {
+    Check(library_.write_set_format_gnutar(get()));
+    Check(library_.write_add_filter_none(get()));
+    Check(library_.write_set_bytes_per_block(get(), kWriteBlock));
+    Check(library_.write_set_bytes_in_last_block(get(), kTarBlock));
+    Check(library_.write_open(get(), this, nullptr, OnWrite, nullptr));
   }
-  ~TarWriter() { library_.write_free(archive_); }
   TarWriter(const TarWriter&) = delete;
 
-  archive* get() const { return archive_; }
-  void Close() { Check(library_.write_close(archive_)); }
+  archive* get() const { return archive_.get(); }
+  void Close() { Check(library_.write_close(get())); }
   // Throws what a write has thrown; to libarchive it was only some failure.
   void CheckWrites() const {
     if (error_) std::rethrow_exception(error_);
@@ -65,50 +63,29 @@ class TarWriter {
   }
   void Check(int result) const {
     CheckWrites();
-    if (result != kArchiveOk) throw Failure("FAILED", library_.Error(archive_));
+    if (result != kArchiveOk) throw Failure("FAILED", library_.Error(get()));
   }
 
   const ArchiveLibrary& library_;
   ByteChannel& channel_;
   GCancellable* const cancellable_;
-  archive* const archive_;
   std::exception_ptr error_;
+  const OwnedArchive archive_;  // goes first: it still writes what is left
 };
 
-// Throws where a directory is deeper down than libostree's recursion, 8 KiB a level, has stack for.
-void CheckDepth(const TreeGraph& graph, const Checksum& root) {
-  std::unordered_set<Checksum> level{root};
-  for (size_t depth = 0; !level.empty(); depth++) {
-    if (depth > kMaxDepth)
-      throw Failure("NOT_SUPPORTED",
-                    "Directories more than " + std::to_string(kMaxDepth) + " levels deep cannot be exported");
-    std::unordered_set<Checksum> next;
-    for (const auto& dir : level)
-      for (const auto& child : graph.Find(dir)->dirs) next.insert(child.contents);
-    level = std::move(next);
-  }
-}
-
-// libostree trusts what it reads of directories, and aborts where `subpath` is none. Returns the commit's
-// time.
-uint64_t CheckTree(OstreeRepo* repo, const std::string& commit, const std::string& subpath,
-                   GCancellable* cancellable) {
-  auto checksum = Checksum::FromHex(commit);
-  auto links = ParseCommit(LoadVerified(repo, {OSTREE_OBJECT_TYPE_COMMIT, checksum}).get());
-  TreeGraph graph;
-  auto read = [repo](const Checksum& dirtree) -> std::optional<TreeLinks> {
-    return ParseDirTree(LoadVerified(repo, {OSTREE_OBJECT_TYPE_DIR_TREE, dirtree}).get());
-  };
-  graph.Load({links.root.contents}, read, cancellable);
-  auto root = LoadCommitRoot(repo, checksum, subpath.empty() ? "" : "/" + subpath);
-  CheckDepth(graph, root.contents);
+// The objects that are exported, once they are fit for libostree to read; it aborts where `subpath` is no
+// directory.
+TreeObjects CheckTree(OstreeRepo* repo, TreeCheck& check, const Checksum& commit,
+                      const std::string& subpath) {
+  check.Load({check.Commit(commit)->root.contents});
+  auto root = LoadCommitRoot(repo, commit, subpath.empty() ? "" : "/" + subpath);
+  if (check.graph().Measure({root.contents}).depth > kMaxDepth + 1)
+    throw Failure("NOT_SUPPORTED",
+                  "Directories more than " + std::to_string(kMaxDepth) + " levels deep cannot be exported");
   TreeObjects objects;
-  graph.Collect({root.contents, root.metadata}, objects);
-  std::vector<Checksum> dirmetas(objects.dirmetas.begin(), objects.dirmetas.end());
-  RunInBatches(dirmetas.size(), cancellable, [&](size_t i) {
-    LoadVerified(repo, {OSTREE_OBJECT_TYPE_DIR_META, dirmetas[i]});
-  });
-  return links.timestamp;
+  check.graph().Collect({root.contents, root.metadata}, objects);
+  check.CheckDirectoryMetadata(objects.dirmetas);
+  return objects;
 }
 
 // ostree_repo_export_tree_to_archive
@@ -119,7 +96,10 @@ void Export(OstreeRepo* repo, const std::string& rev, const ExportOptions& optio
   auto commit = ResolveRev(repo, rev);
   OstreeRepoExportArchiveOptions how = {};
   how.disable_xattrs = !options.xattrs;
-  how.timestamp_secs = CheckTree(repo, commit, options.subpath, cancellable);
+  TreeCheck check(repo, TreeCheck::Missing::kFails, cancellable);
+  auto files = CheckTree(repo, check, Checksum::FromHex(commit), options.subpath).files;
+  CheckFiles(repo, files, cancellable);
+  how.timestamp_secs = check.Commit(Checksum::FromHex(commit))->timestamp;
   how.path_prefix = options.prefix.empty() ? nullptr : const_cast<char*>(options.prefix.c_str());
   Shared<GFile> root;
   Try(ostree_repo_read_commit, repo, commit.c_str(), Out(root), nullptr, cancellable);
@@ -128,8 +108,9 @@ void Export(OstreeRepo* repo, const std::string& rev, const ExportOptions& optio
   try {
     Try(ostree_repo_export_tree_to_archive, repo, &how, OSTREE_REPO_FILE(root.get()),
         static_cast<void*>(writer.get()), cancellable);
-  } catch (const Failure&) {
+  } catch (const Failure& failure) {
     writer.CheckWrites();
+    ThrowIfDamaged(failure, repo, files, cancellable);
     throw;
   }
   writer.Close();

@@ -121,7 +121,7 @@ Napi::Value SysrootCleanup(const Napi::CallbackInfo& info) {
   auto sysroot = args.Handle<Sysroot>("sysroot");
   return Async(args, sysroot->Change("a clean-up"), [sysroot](Job& job) {
     sysroot->LoadForChange(job.cancellable());
-    Try(ostree_sysroot_cleanup, sysroot->get(), job.cancellable());
+    CleanUp(*sysroot, job.cancellable());
     return TakeSnapshot(*sysroot);
   });
 }

@@ -1,5 +1,6 @@
 #include "new_deployment.h"
 
+#include "engine/tree_check.h"
 #include "finalize.h"
 #include "sysroot.h"
 #include "write.h"
@@ -94,6 +95,7 @@ void RequireBooted(const Sysroot& sysroot) {
 Changed Deploy(Sysroot& sysroot, NewDeployment& plan, DeployProgress& progress, Job& job) {
   if (plan.stage) RequireBooted(sysroot);
   CheckBootLoader(sysroot, 1);
+  CheckWholeCommit(sysroot.repo_handle(), Checksum::FromHex(plan.checksum), job.cancellable());
   // What earlier attempts left.
   Try(ostree_sysroot_prepare_cleanup, sysroot.get(), job.cancellable());
   progress.Phase("checkout");

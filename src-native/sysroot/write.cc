@@ -3,6 +3,10 @@
 #include <sys/stat.h>
 #include <sys/wait.h>
 
+#include <set>
+
+#include "engine/tree_check.h"
+#include "repo/ref_targets.h"
 #include "sysroot.h"
 
 namespace ostree {
@@ -42,11 +46,31 @@ Changed WriteDeployments(Sysroot& sysroot, const DeploymentList& deployments) {
   return AfterChange(sysroot);
 }
 
+// ostree_sysroot_cleanup, which prunes: of every commit that is kept it follows the directories, wherever
+// they lead.
+void CleanUp(Sysroot& sysroot, GCancellable* cancellable) {
+  auto* repo = sysroot.repo_handle();
+  std::set<Checksum> commits;
+  for (const auto& ref : ListKeptRefs(repo, cancellable))
+    if (ostree_validate_checksum_string(ref.target.c_str(), nullptr))
+      commits.insert(Checksum::FromHex(ref.target));
+  for (const auto& deployment : Deployments(sysroot))
+    commits.insert(Checksum::FromHex(ostree_deployment_get_csum(deployment.get())));
+
+  TreeCheck check(repo, TreeCheck::Missing::kIsLeft, cancellable);
+  std::vector<Checksum> dirtrees;
+  for (const auto& commit : commits)
+    if (auto links = check.Commit(commit)) dirtrees.push_back(links->root.contents);
+  check.Load(dirtrees);
+  check.CheckDepth(dirtrees);
+  Try(ostree_sysroot_cleanup, sysroot.get(), cancellable);
+}
+
 Changed AfterChange(Sysroot& sysroot) {
   ReapChildren();
   Changed changed;
   try {
-    Try(ostree_sysroot_cleanup, sysroot.get(), nullptr);
+    CleanUp(sysroot, nullptr);
   } catch (const Failure& failure) {
     changed.warning = failure.message;
   }

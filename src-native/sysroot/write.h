@@ -14,6 +14,8 @@ Changed WriteDeployments(Sysroot& sysroot, const DeploymentList& deployments);
 // After a change took effect: cleans up and takes the snapshot. A clean-up that
 // fails is a warning, not a failure of the change; the next one catches up.
 Changed AfterChange(Sysroot& sysroot);
+// CORRUPT before anything was touched where the repository is damaged.
+void CleanUp(Sysroot& sysroot, GCancellable* cancellable);
 // A freeze of /boot leaves a child behind that nobody waits for.
 void ReapChildren();
 
