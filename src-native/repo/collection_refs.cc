@@ -8,16 +8,23 @@
 namespace ostree {
 namespace {
 
+constexpr const char* kMirrors = "refs/mirrors";
+
 void AddId(std::set<std::string>& ids, const char* id) {
   if (id && ostree_validate_collection_id(id, nullptr)) ids.insert(id);
 }
 
+// Nothing where there is no such directory.
+std::vector<DiskEntry> EntriesOf(OstreeRepo* repo, const std::string& path) {
+  const DiskDir directory{nullptr, path, 0, Fd()};
+  Fd fd(openat(ostree_repo_get_dfd(repo), path.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC));
+  if (!fd && errno == ENOENT) return {};
+  if (!fd) throw Failure::Errno("openat", path);
+  return ListDirectory(fd.get(), directory);
+}
+
 void AddMirrors(std::set<std::string>& ids, OstreeRepo* repo) {
-  const DiskDir mirrors{nullptr, "refs/mirrors", 0, Fd()};
-  Fd fd(openat(ostree_repo_get_dfd(repo), "refs/mirrors", O_RDONLY | O_DIRECTORY | O_CLOEXEC));
-  if (!fd && errno == ENOENT) return;
-  if (!fd) throw Failure::Errno("openat", "refs/mirrors");
-  for (const auto& entry : ListDirectory(fd.get(), mirrors)) AddId(ids, entry.name.c_str());
+  for (const auto& entry : EntriesOf(repo, kMirrors)) AddId(ids, entry.name.c_str());
 }
 
 void AddRemotes(std::set<std::string>& ids, OstreeRepo* repo) {
@@ -50,6 +57,17 @@ std::vector<CollectionRef> ListCollectionRefs(OstreeRepo* repo, int flags, GCanc
       refs.push_back({id, static_cast<OstreeCollectionRef*>(key)->ref_name, static_cast<char*>(value)});
   }
   return refs;
+}
+
+void CheckMirrors(OstreeRepo* repo) {
+  for (const auto& [name, type] : EntriesOf(repo, kMirrors)) {
+    if (!S_ISDIR(type) || ostree_validate_collection_id(name.c_str(), nullptr)) continue;
+    auto path = std::string(kMirrors) + "/" + name;
+    if (EntriesOf(repo, path).empty()) continue;
+    Failure failure("CORRUPT", ValidUtf8(path) + " is not the directory of a collection's refs; remove it");
+    failure.path = ValidUtf8(path);
+    throw failure;
+  }
 }
 
 }  // namespace ostree

@@ -16,4 +16,8 @@ struct CollectionRef {
 // such a name is left out, for nothing can be named by it.
 std::vector<CollectionRef> ListCollectionRefs(OstreeRepo* repo, int flags, GCancellable* cancellable);
 
+// For functions of libostree that list the refs of all collections themselves. Fails with CORRUPT and the
+// path of what is no collection and has something in it.
+void CheckMirrors(OstreeRepo* repo);
+
 }  // namespace ostree

@@ -1,6 +1,11 @@
 #include "config.h"
 
+#include <fcntl.h>
+
+#include "parents.h"
 #include "repo.h"
+#include "saved_file.h"
+#include "scratch_directory.h"
 
 namespace ostree {
 namespace {
@@ -23,6 +28,22 @@ std::map<std::string, Section> ToSections(GKeyFile* config) {
     }
   }
   return sections;
+}
+
+// Opens an empty repository with this config: what cannot be opened must not be written, for nothing could be
+// opened, or set right, any more.
+void TryOut(const Repo& repo, GKeyFile* config, GCancellable* cancellable) {
+  ScratchDirectory scratch;
+  auto empty = Shared<OstreeRepo>::Take(Try(ostree_repo_create_at, AT_FDCWD, scratch.path().c_str(),
+                                            OSTREE_REPO_MODE_ARCHIVE, nullptr, cancellable));
+  Try(g_key_file_save_to_file, config, (scratch.path() + "/config").c_str());
+  try {
+    CheckParents(scratch.path(), repo.spec().path);
+    Try(ostree_repo_reload_config, empty.get(), cancellable);
+  } catch (Failure& failure) {
+    if (!failure.Is("CANCELLED")) failure.code = "INVALID_ARGUMENT";
+    throw;
+  }
 }
 
 }  // namespace
@@ -52,8 +73,15 @@ Napi::Value ConfigWrite(const Napi::CallbackInfo& info) {
       g_key_file_set_string(config.get(), group.c_str(), key.c_str(), value->c_str());
     else if (g_key_file_has_key(config.get(), group.c_str(), key.c_str(), nullptr))
       Try(g_key_file_remove_key, config.get(), group.c_str(), key.c_str());
+    TryOut(*repo, config.get(), job.cancellable());
+    SavedFile before(ostree_repo_get_dfd(handle.get()), "config");
     Try(ostree_repo_write_config, handle.get(), config.get());
-    repo->Reload(job.cancellable());
+    try {
+      repo->Reload(job.cancellable());
+    } catch (const Failure&) {
+      before.Restore();
+      throw;
+    }
     return repo->Info();
   });
 }

@@ -46,6 +46,24 @@ void MakeDirectories(int root, const std::string& path) {
   }
 }
 
+void SyncDirectory(int root, const std::string& path) {
+  Fd fd(openat(root, path.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC));
+  if (!fd || fsync(fd.get()) < 0) throw Failure::Errno("fsync", path);
+}
+
+// All directories on the way to `path`: some may be new.
+void SyncDirectories(int root, const std::string& path) {
+  for (auto slash = path.rfind('/'); slash != path.npos; slash = path.rfind('/', slash - 1))
+    SyncDirectory(root, path.substr(0, slash));
+  SyncDirectory(root, ".");
+}
+
+dev_t DeviceOf(int fd) {
+  struct stat st;
+  if (fstat(fd, &st) < 0) throw Failure::Errno("fstat", "directory");
+  return st.st_dev;
+}
+
 }  // namespace
 
 DeltaStaging::DeltaStaging(Fd parent) : parent_(std::move(parent)), name_(RandomName()) {
@@ -86,24 +104,42 @@ void DeltaStaging::Sync() const {
   if (fsync(dir()) < 0) throw Failure::Errno("fsync", name_);
 }
 
-void DeltaStaging::MoveTo(int root, const std::string& path) {
+// For file systems that cannot exchange two directories. If the second rename fails, the first is undone.
+void DeltaStaging::Replace(int root, const std::string& path) {
+  auto before = RandomName();
+  Rename(root, path, parent_.get(), before);
+  try {
+    Rename(parent_.get(), name_, root, path);
+  } catch (const Failure&) {
+    Rename(parent_.get(), before, root, path);
+    throw;
+  }
+  name_ = before;
+}
+
+void DeltaStaging::MoveTo(int root, const std::string& path, bool sync) {
   std::unique_lock lock(mutex_);
   MakeDirectories(root, path);
   if (!Exchange(parent_.get(), name_, root, path)) {
-    // There is none yet, or the file system cannot exchange two directories.
-    if (errno != ENOENT) RemoveDirectory(root, path);
-    Rename(parent_.get(), name_, root, path);
-    name_.clear();
+    if (errno == ENOENT) {
+      Rename(parent_.get(), name_, root, path);
+      name_.clear();
+    } else {
+      Replace(root, path);
+    }
   }
+  if (sync) SyncDirectories(root, path);
   lock.unlock();
   Discard();  // the one that was there before
 }
 
-void DeltaStaging::MoveFilesTo(int directory, const std::string& superblock) {
+void DeltaStaging::MoveFilesTo(int directory, const std::string& superblock, bool sync) {
   std::unique_lock lock(mutex_);
   for (const auto& name : ListNames(dir(), "."))
     if (name != kSuperblock) Rename(dir(), name, directory, name);
+  if (sync) SyncDirectory(directory, ".");  // what the superblock names is there before it is
   Rename(dir(), kSuperblock, directory, superblock);
+  if (sync) SyncDirectory(directory, ".");
   lock.unlock();
   Discard();
 }
@@ -122,6 +158,13 @@ Fd OpenTemporary(OstreeRepo* repo) {
   return fd;
 }
 
+Fd OpenBesideDeltas(OstreeRepo* repo) {
+  auto temporary = OpenTemporary(repo);
+  Fd deltas(openat(ostree_repo_get_dfd(repo), "deltas", O_RDONLY | O_DIRECTORY | O_CLOEXEC));
+  return deltas && DeviceOf(deltas.get()) != DeviceOf(temporary.get()) ? std::move(deltas)
+                                                                       : std::move(temporary);
+}
+
 void RemoveDirectory(int parent, const std::string& name) {
   struct stat st;
   if (fstatat(parent, name.c_str(), &st, AT_SYMLINK_NOFOLLOW) < 0) {
@@ -136,10 +179,10 @@ void RemoveDirectory(int parent, const std::string& name) {
 
 void RemoveDelta(OstreeRepo* repo, const DeltaName& name) {
   int root = ostree_repo_get_dfd(repo);
-  auto temporary = OpenTemporary(repo);
+  auto beside = OpenBesideDeltas(repo);
   auto hidden = RandomName();
-  Rename(root, DeltaPath(name), temporary.get(), hidden);
-  RemoveDirectory(temporary.get(), hidden);
+  Rename(root, DeltaPath(name), beside.get(), hidden);
+  RemoveDirectory(beside.get(), hidden);
 }
 
 }  // namespace ostree

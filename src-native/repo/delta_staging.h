@@ -26,13 +26,16 @@ class DeltaStaging {
   void Write(const std::string& name, const void* data, size_t size) const;
   void Sync() const;
 
-  // Becomes the directory `path` below `root`, in place of one that is there.
-  void MoveTo(int root, const std::string& path);
+  // Becomes the directory `path` below `root`, in place of one that is there. With `sync`, that lasts before
+  // this returns.
+  void MoveTo(int root, const std::string& path, bool sync);
   // Its files go to a directory, the superblock, under its new name, last.
-  void MoveFilesTo(int directory, const std::string& superblock);
+  void MoveFilesTo(int directory, const std::string& superblock, bool sync);
   void Discard();
 
  private:
+  void Replace(int root, const std::string& path);  // under the mutex
+
   std::mutex mutex_;  // JS may have it published twice
   const Fd parent_;
   std::string name_;
@@ -41,6 +44,9 @@ class DeltaStaging {
 
 // The directory tmp/ of a repository.
 Fd OpenTemporary(OstreeRepo* repo);
+// Where its deltas are made ready: tmp/, unless they lie on another file system, where no rename leads to.
+// There it is deltas/ itself: what libostree takes for deltas are directories one level down.
+Fd OpenBesideDeltas(OstreeRepo* repo);
 // A directory of files and the like, with all that is in it. NOT_FOUND is no error.
 void RemoveDirectory(int parent, const std::string& name);
 // Out of sight at once, then away.

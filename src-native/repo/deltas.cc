@@ -168,7 +168,7 @@ Napi::Value DeltaGenerate(const Napi::CallbackInfo& info) {
     RepoLockGuard lock(*repo, handle, OSTREE_REPO_LOCK_SHARED, job.cancellable());
     auto staged = std::make_shared<DeltaStaging>(options.filename
                                                      ? OpenDirectory(SplitPath(*options.filename).directory)
-                                                     : OpenTemporary(handle.get()));
+                                                     : OpenBesideDeltas(handle.get()));
     auto parameters = Parameters(options, staged->PathOf("superblock"));
     Generate(handle.get(), name, parameters.get(), job.cancellable());
     Generated result{name, staged, {}};
@@ -191,9 +191,9 @@ Napi::Value DeltaPublish(const Napi::CallbackInfo& info) {
     auto handle = repo->OpenWriter(job.cancellable());
     if (!signatures.empty()) Sign(*staged, signatures);
     if (repo->spec().fsync) staged->Sync();
-    if (!filename) return staged->MoveTo(ostree_repo_get_dfd(handle.get()), path);
+    if (!filename) return staged->MoveTo(ostree_repo_get_dfd(handle.get()), path, repo->spec().fsync);
     auto target = SplitPath(*filename);
-    staged->MoveFilesTo(OpenDirectory(target.directory).get(), target.name);
+    staged->MoveFilesTo(OpenDirectory(target.directory).get(), target.name, repo->spec().fsync);
   });
 }
 

@@ -8,6 +8,9 @@
 
 namespace ostree {
 
+// curl refuses strings of 8 MB and more, and libostree asserts that it does not.
+constexpr size_t kMaxCurlString = 1 << 20;
+
 struct HttpHeader {
   std::string name, value;
 
@@ -29,7 +32,7 @@ struct FetchOptions {
     field("networkRetries", networkRetries);
   }
 
-  // As entries of an a{sv}.
+  // As entries of an a{sv}. INVALID_ARGUMENT where one is too long for curl.
   void AddTo(GVariantDict* dict) const;
 };
 

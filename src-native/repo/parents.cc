@@ -22,10 +22,11 @@ std::string ParentOf(const std::string& path) {
 
 }  // namespace
 
-void CheckParents(const std::string& path) {
+void CheckParents(const std::string& path, const std::string& child) {
   std::set<std::pair<dev_t, ino_t>> seen;
+  struct stat st;
+  if (!child.empty() && stat(child.c_str(), &st) == 0) seen.insert({st.st_dev, st.st_ino});
   for (auto at = path; !at.empty(); at = ParentOf(at)) {
-    struct stat st;
     if (stat(at.c_str(), &st) < 0) return;
     if (seen.insert({st.st_dev, st.st_ino}).second && seen.size() <= kMostParents) continue;
     Failure failure(

@@ -6,6 +6,7 @@
 namespace ostree {
 
 // Opening a repository opens its parent, and so on: fails with CORRUPT where that would never end.
-void CheckParents(const std::string& path);
+// With `child`, the first one is to become the parent of that repository.
+void CheckParents(const std::string& path, const std::string& child = "");
 
 }  // namespace ostree

@@ -1,6 +1,7 @@
 #include "pull.h"
 
 #include "core/succession.h"
+#include "detached.h"
 #include "keyring.h"
 #include "local_source.h"
 #include "pull_failure.h"
@@ -16,12 +17,7 @@ namespace ostree {
 
 using std::chrono::milliseconds;
 
-bool InTransaction(const Repo& repo, OstreeRepo* handle) {
-  if (!repo.is_view()) return false;
-  if (!ostree_repo_prepare_transaction(handle, nullptr, nullptr, nullptr)) return true;
-  ostree_repo_abort_transaction(handle, nullptr, nullptr);
-  return false;
-}
+bool InTransaction(OstreeRepo* handle) { return HeldDetached::Of(handle) != nullptr; }
 
 Failure Stalled(const PullOptions& options) {
   Failure failure("TIMED_OUT", "No data came from " + options.source + " for " +
@@ -63,11 +59,11 @@ void CheckTrust(const Repo& repo, OstreeRepo* handle, const PullOptions& options
   for (const auto& keyring : options.keyrings) CheckKeyrings(repo, handle, keyring.remote);
 }
 
-PullResult Run(const Repo& repo, OstreeRepo* handle, const PullOptions& options, Job& job) {
+PullResult Run(OstreeRepo* handle, const PullOptions& options, Job& job) {
   auto start = std::chrono::steady_clock::now();
   PulledRefs refs(handle, options, job.cancellable());
   GpgReasons gpg(handle);
-  auto variant = ToVariant(options, InTransaction(repo, handle));
+  auto variant = ToVariant(options, InTransaction(handle));
   PullProgress progress(job, StallTimeout(options), Stalled(options));
   try {
     Try(ostree_repo_pull_with_options, handle, options.source.c_str(), variant.get(), progress.get(),
@@ -103,7 +99,7 @@ Napi::Value Pull(const Napi::CallbackInfo& info) {
       CheckTrust(*repo, handle.get(), all);
       CheckAutoSummary(handle.get(), {}, job.cancellable());
       CheckLocalSource(handle.get(), all, job.cancellable());
-      return Run(*repo, handle.get(), all, job);
+      return Run(handle.get(), all, job);
     });
   });
 }

@@ -124,7 +124,7 @@ Napi::Value PullFromRemotes(const Napi::CallbackInfo& info) {
     Try(ostree_repo_is_writable, handle.get());
     CheckCollectionRemotes(*repo, handle.get());
     WaitForRepoLock(*repo, handle.get(), OSTREE_REPO_LOCK_SHARED, job.cancellable(), kLockTimeout);
-    auto variant = ToVariant(options, InTransaction(*repo, handle.get()));
+    auto variant = ToVariant(options, InTransaction(handle.get()));
     PullProgress progress(job, StallTimeout(options), Stalled(options));
     return PullFound(handle.get(), remotes, variant.get(), progress, job.cancellable());
   });

@@ -5,6 +5,7 @@
 #include <algorithm>
 #include <set>
 
+#include "collection_refs.h"
 #include "remote_check.h"
 #include "summary_data.h"
 
@@ -71,8 +72,8 @@ PulledRefs::Table PulledRefs::Read(OstreeRepo* repo, const std::vector<std::stri
   // ones will come, only the remote knows.
   std::set<std::string> wanted(names.begin(), names.end());
   bool all = wanted.empty();
-  Owned<GHashTable> refs;
   if (all) {
+    Owned<GHashTable> refs;
     Try(ostree_repo_list_refs_ext, repo, nullptr, Out(refs),
         static_cast<OstreeRepoListRefsExtFlags>(OSTREE_REPO_LIST_REFS_EXT_EXCLUDE_REMOTES |
                                                 OSTREE_REPO_LIST_REFS_EXT_EXCLUDE_MIRRORS),
@@ -83,17 +84,11 @@ PulledRefs::Table PulledRefs::Read(OstreeRepo* repo, const std::vector<std::stri
     while (g_hash_table_iter_next(&iter, &key, &value))
       table[{"", static_cast<char*>(key)}] = static_cast<char*>(value);
   }
-  Try(ostree_repo_list_collection_refs, repo, nullptr, Out(refs), OSTREE_REPO_LIST_REFS_EXT_EXCLUDE_REMOTES,
-      cancellable);
   auto* own = ostree_repo_get_collection_id(repo);
-  GHashTableIter iter;
-  gpointer key, value;
-  g_hash_table_iter_init(&iter, refs.get());
-  while (g_hash_table_iter_next(&iter, &key, &value)) {
-    auto* ref = static_cast<OstreeCollectionRef*>(key);
-    bool elsewhere = g_strcmp0(ref->collection_id, own) != 0;
-    if (elsewhere && (all || wanted.contains(ref->ref_name)))
-      table[{ref->collection_id, ref->ref_name}] = static_cast<char*>(value);
+  for (const auto& [collection, ref, checksum] :
+       ListCollectionRefs(repo, OSTREE_REPO_LIST_REFS_EXT_EXCLUDE_REMOTES, cancellable)) {
+    bool elsewhere = !own || collection != own;
+    if (elsewhere && (all || wanted.contains(ref))) table[{collection, ref}] = checksum;
   }
   return table;
 }

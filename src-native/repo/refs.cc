@@ -108,6 +108,7 @@ Napi::Value RefList(const Napi::CallbackInfo& info) {
   auto options = args.Next<ListRefsOptions>("options");
   auto collections = args.Next<bool>("collections");
   return Async(args, repo->ReadWork(), [repo, options, collections](Job& job) {
+    if (options.prefix) CheckRev(*options.prefix, "prefix");
     auto list = collections ? ListCollections : ListAll;
     return list(repo->reader().get(), options, job.cancellable());
   });

@@ -1,14 +1,9 @@
 #include "remote_check.h"
 
 #include "core/validate.h"
+#include "fetch_options.h"
 
 namespace ostree {
-namespace {
-
-// curl refuses longer strings, and libostree asserts that it does not.
-constexpr size_t kMaxCurlString = 1 << 20;
-
-}  // namespace
 
 std::optional<std::string> RemoteReader::Text(const char* key) const {
   Owned<char> value;

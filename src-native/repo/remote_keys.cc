@@ -4,6 +4,7 @@
 #include "keyring.h"
 #include "remote_check.h"
 #include "repo.h"
+#include "saved_file.h"
 
 namespace ostree {
 namespace {
@@ -118,17 +119,6 @@ Shared<GInputStream> OpenSource(const KeySource& source, GCancellable* cancellab
   return stream;
 }
 
-void RestoreKeyring(OstreeRepo* repo, const std::string& name, const std::optional<Bytes>& before) {
-  if (!before) {
-    unlinkat(ostree_repo_get_dfd(repo), name.c_str(), 0);
-    return;
-  }
-  auto path = Shared<GFile>::Take(g_file_get_child(ostree_repo_get_path(repo), name.c_str()));
-  auto* data = reinterpret_cast<const char*>(before->data());
-  Try(g_file_replace_contents, path.get(), data, before->size(), nullptr, FALSE, G_FILE_CREATE_NONE, nullptr,
-      nullptr);
-}
-
 }  // namespace
 
 unsigned ImportKeys(OstreeRepo* repo, const std::string& remote, const KeySource& source,
@@ -148,13 +138,13 @@ unsigned ImportUsableKeys(OstreeRepo* repo, const std::string& remote, const Key
                           GCancellable* cancellable) {
   auto directory = ostree_repo_get_dfd(repo);
   auto name = KeyringName(remote);
-  auto before = ReadKeyring(directory, name);
-  if (before) CheckKeyring(*before, name);
+  if (auto keyring = ReadKeyring(directory, name)) CheckKeyring(*keyring, name);
+  SavedFile before(directory, name);
   auto imported = ImportKeys(repo, remote, source, cancellable);
   try {
     CheckKeyring(ReadKeyring(directory, name).value_or(Bytes()), name);
   } catch (const Failure&) {
-    RestoreKeyring(repo, name, before);
+    before.Restore();
     throw;
   }
   return imported;

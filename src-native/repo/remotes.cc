@@ -1,13 +1,17 @@
 #include "remotes.h"
 
+#include <fcntl.h>
+
 #include <algorithm>
 #include <set>
 
 #include "core/validate.h"
 #include "core/variant.h"
+#include "keyring.h"
 #include "remote_check.h"
 #include "remote_keys.h"
 #include "repo.h"
+#include "saved_file.h"
 
 namespace ostree {
 namespace {
@@ -79,13 +83,29 @@ std::string Section(const std::string& name) { return "remote \"" + name + "\"";
 // NOT_FOUND when there is no such remote: looking up any option tells.
 void CheckExists(OstreeRepo* repo, const std::string& name) { RemoteReader(repo, name).Text("url"); }
 
+bool Exists(OstreeRepo* repo, const std::string& name) {
+  try {
+    CheckExists(repo, name);
+    return true;
+  } catch (const Failure& failure) {
+    if (failure.Is("NOT_FOUND")) return false;
+    throw;
+  }
+}
+
+// Where remotes may be configured beside the repository's config.
+std::optional<std::string> RemotesDirectory(const Repo& repo, OstreeRepo* handle) {
+  if (repo.spec().remotesConfigDir) return repo.spec().remotesConfigDir;
+  if (ostree_repo_is_system(handle)) return "/etc/ostree/remotes.d";
+  return {};
+}
+
 // The key file that has the remote's section: the repository's config, or a file of
 // the directory for remotes, which libostree reads but does not hand out.
 Owned<GKeyFile> FileOf(const Repo& repo, OstreeRepo* handle, const std::string& name) {
   Owned<GKeyFile> config(ostree_repo_copy_config(handle));
   if (g_key_file_has_group(config.get(), Section(name).c_str())) return config;
-  auto directory = repo.spec().remotesConfigDir;
-  if (!directory && ostree_repo_is_system(handle)) directory = "/etc/ostree/remotes.d";
+  auto directory = RemotesDirectory(repo, handle);
   if (!directory) return nullptr;
   Owned<GKeyFile> file(g_key_file_new());
   auto path = *directory + "/" + name + ".conf";
@@ -208,6 +228,32 @@ OstreeRepoRemoteChange AddKind(const std::string& kind) {
   return OSTREE_REPO_REMOTE_CHANGE_ADD;
 }
 
+// A remote without the keys it was to have would refuse every pull: all or nothing.
+class RemoteBefore {
+ public:
+  RemoteBefore(const Repo& repo, Shared<OstreeRepo> handle, const std::string& name)
+      : handle_(std::move(handle)), name_(name), existed_(Exists(handle_.get(), name)) {
+    int root = ostree_repo_get_dfd(handle_.get());
+    if (!existed_) files_.emplace_back(root, KeyringName(name));  // of a former one
+    if (!existed_) return;
+    files_.emplace_back(root, "config");
+    if (auto directory = RemotesDirectory(repo, handle_.get()))
+      files_.emplace_back(AT_FDCWD, *directory + "/" + name + ".conf");
+  }
+
+  void Restore() const {
+    if (!existed_) Try(ostree_repo_remote_delete, handle_.get(), name_.c_str(), nullptr);
+    for (const auto& file : files_) file.Restore();
+    Try(ostree_repo_reload_config, handle_.get(), nullptr);
+  }
+
+ private:
+  const Shared<OstreeRepo> handle_;
+  const std::string name_;
+  const bool existed_;
+  std::vector<SavedFile> files_;
+};
+
 }  // namespace
 
 // ostree_repo_remote_list, ostree_repo_remote_get_url
@@ -249,14 +295,12 @@ Napi::Value RemoteAdd(const Napi::CallbackInfo& info) {
     CheckOptionTypes(options.get());
     auto handle = repo->OpenWriter(job.cancellable());
     WithRemote(name, [&] {
-      auto change = AddKind(kind);
-      Change(handle.get(), change, name, url, options.get(), job.cancellable());
+      RemoteBefore before(*repo, handle, name);
+      Change(handle.get(), AddKind(kind), name, url, options.get(), job.cancellable());
       try {
         if (keys) ImportUsableKeys(handle.get(), name, *keys, job.cancellable());
       } catch (const Failure&) {
-        // A remote without the keys it was to have would refuse every pull: all or nothing.
-        if (change == OSTREE_REPO_REMOTE_CHANGE_ADD)
-          Try(ostree_repo_remote_delete, handle.get(), name.c_str(), nullptr);
+        before.Restore();
         throw;
       }
       repo->Reload(job.cancellable());

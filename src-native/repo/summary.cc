@@ -4,7 +4,7 @@
 
 #include "core/hash.h"
 #include "delta_names.h"
-#include "repo.h"
+#include "open_transaction.h"
 #include "repo_lock.h"
 #include "rev.h"
 #include "sign.h"
@@ -43,29 +43,6 @@ struct MetadataCommit {
   }
 };
 
-class Transaction {
- public:
-  Transaction(const Repo& repo, OstreeRepo* handle, GCancellable* cancellable)
-      : handle_(handle), cancellable_(cancellable) {
-    WaitForRepoLock(repo, handle, OSTREE_REPO_LOCK_SHARED, cancellable);
-    Try(ostree_repo_prepare_transaction, handle, nullptr, cancellable);
-  }
-  ~Transaction() {
-    if (!committed_) ostree_repo_abort_transaction(handle_, nullptr, nullptr);
-  }
-  Transaction(const Transaction&) = delete;
-
-  void Commit() {
-    Try(ostree_repo_commit_transaction, handle_, nullptr, cancellable_);
-    committed_ = true;
-  }
-
- private:
-  OstreeRepo* const handle_;
-  GCancellable* const cancellable_;
-  bool committed_ = false;
-};
-
 Nullable<std::string> MetadataHead(OstreeRepo* repo) {
   Owned<char> head;
   Try(ostree_repo_resolve_rev, repo, OSTREE_REPO_METADATA_REF, TRUE, Out(head));
@@ -101,17 +78,16 @@ Shared<GVariant> WithBindings(GVariant* metadata, const char* collection_id) {
 }
 
 // The ref moves only if nobody else moved it since the commit was made.
-void SetMetadataRef(const Repo& repo, OstreeRepo* handle, const MetadataCommit& commit,
-                    GCancellable* cancellable) {
-  auto head = MetadataHead(handle);
-  if (head != commit.parent) throw RefConflict(OSTREE_REPO_METADATA_REF, commit.parent, head);
-  auto* id = ostree_repo_get_collection_id(handle);
+void SetMetadataRef(const Repo& repo, const MetadataCommit& commit, GCancellable* cancellable) {
+  OpenTransaction transaction(repo, {}, cancellable);
+  auto* id = ostree_repo_get_collection_id(transaction.handle());
   if (!id) throw Failure("INVALID_ARGUMENT", "The repository has no collection id any more");
-  std::string collection_id = id, name = OSTREE_REPO_METADATA_REF;
-  OstreeCollectionRef ref = {collection_id.data(), name.data()};
-  Transaction transaction(repo, handle, cancellable);
-  ostree_repo_transaction_set_collection_ref(handle, &ref, commit.checksum.c_str());
-  transaction.Commit();
+  RefUpdate update;
+  update.ref = OSTREE_REPO_METADATA_REF;
+  update.collectionId = id;
+  update.checksum = commit.checksum;
+  update.expected = commit.parent;
+  transaction.Commit({update}, cancellable);
 }
 
 // The metadata to add, and when the summary expires, which libostree wants big-endian.
@@ -162,17 +138,18 @@ Napi::Value SummaryCommitMetadata(const Napi::CallbackInfo& info) {
   auto repo = args.Handle<Repo>("repo");
   auto metadata = TakeMetadata(args);
   return Async(args, repo->UpdateWork(), [repo, metadata](Job& job) -> std::optional<MetadataCommit> {
-    auto writer = repo->OpenWriter(job.cancellable());
-    auto* collection_id = ostree_repo_get_collection_id(writer.get());
+    if (!ostree_repo_get_collection_id(repo->OpenWriter(job.cancellable()).get())) return std::nullopt;
+    OpenTransaction transaction(*repo, {}, job.cancellable());
+    auto* writer = transaction.handle();
+    auto* collection_id = ostree_repo_get_collection_id(writer);
     if (!collection_id) return std::nullopt;
     auto bound = WithBindings(metadata.get(), collection_id);
-    MetadataCommit commit{"", MetadataHead(writer.get())};
-    Transaction transaction(*repo, writer.get(), job.cancellable());
-    auto root = WriteEmptyTree(writer.get(), job.cancellable());
+    MetadataCommit commit{"", MetadataHead(writer)};
+    auto root = WriteEmptyTree(writer, job.cancellable());
     Owned<char> checksum;
-    Try(ostree_repo_write_commit, writer.get(), commit.parent ? commit.parent->c_str() : nullptr, nullptr,
-        nullptr, bound.get(), root.get(), Out(checksum), job.cancellable());
-    transaction.Commit();
+    Try(ostree_repo_write_commit, writer, commit.parent ? commit.parent->c_str() : nullptr, nullptr, nullptr,
+        bound.get(), root.get(), Out(checksum), job.cancellable());
+    transaction.Commit({}, job.cancellable());
     commit.checksum = checksum.get();
     return commit;
   });
@@ -189,7 +166,7 @@ Napi::Value SummaryRegenerate(const Napi::CallbackInfo& info) {
     auto writer = repo->OpenWriter(job.cancellable());
     // A key that cannot sign fails here, before there is a summary without signature.
     for (const auto& signer : signers) GpgSign(writer.get(), {}, signer, job.cancellable());
-    if (commit) SetMetadataRef(*repo, writer.get(), *commit, job.cancellable());
+    if (commit) SetMetadataRef(*repo, *commit, job.cancellable());
     CheckDeltaNames(writer.get(), job.cancellable());
     CheckSummaryCommits(writer.get(), job.cancellable());
     WaitForRepoLock(*repo, writer.get(), OSTREE_REPO_LOCK_SHARED, job.cancellable());

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 
+#include "collection_refs.h"
 #include "engine/links.h"
 #include "ref_targets.h"
 
@@ -19,8 +20,9 @@ void CheckCommit(OstreeRepo* repo, const std::string& checksum, const std::strin
   }
 }
 
-// Those of remotes are not in the summary, unless by their collection.
+// Before a summary is made of all refs. Those of remotes are not in the summary, unless by their collection.
 void CheckAllBut(OstreeRepo* repo, const std::vector<RefUpdate>& updates, GCancellable* cancellable) {
+  CheckMirrors(repo);
   for (const auto& ref : ListKeptRefs(repo, cancellable)) {
     bool is_remote = !ref.collection && ref.refspec.find(':') != ref.refspec.npos;
     auto is_this = [&](const RefUpdate& update) { return update.ref == ref.ref && !update.remote; };

@@ -1,5 +1,5 @@
-// The commits that a summary tells of. libostree trusts them and crashes on a
-// damaged one.
+// The refs and commits that a summary tells of. libostree trusts them and crashes on
+// a damaged one.
 #pragma once
 
 #include "ref_update.h"

@@ -1,13 +1,12 @@
 #include "verify.h"
 
-#include <filesystem>
-
 #include "core/validate.h"
 #include "keyring.h"
 #include "openpgp.h"
 #include "remote_check.h"
 #include "remote_keys.h"
 #include "repo.h"
+#include "scratch_directory.h"
 
 namespace ostree {
 namespace {
@@ -37,33 +36,21 @@ class GivenKeys {
  public:
   static constexpr const char* kRemote = "given";
 
-  GivenKeys(const std::vector<Bytes>& keys, GCancellable* cancellable) : path_(MakeDirectory()) {
-    try {
-      repo_ = Shared<OstreeRepo>::Take(Try(ostree_repo_create_at, AT_FDCWD, path_.c_str(),
-                                           OSTREE_REPO_MODE_ARCHIVE, nullptr, cancellable));
-      Try(ostree_repo_remote_add, repo_.get(), kRemote, "file:///", nullptr, cancellable);
-      // Without any key, the keyring must be there all the same: none at all means the system's.
-      Try(g_file_set_contents, Keyring().c_str(), "", 0);
-      for (size_t i = 0; i < keys.size(); i++) Import(keys[i], i, cancellable);
-    } catch (...) {
-      Remove();
-      throw;
-    }
+  GivenKeys(const std::vector<Bytes>& keys, GCancellable* cancellable)
+      : repo_(Shared<OstreeRepo>::Take(Try(ostree_repo_create_at, AT_FDCWD, directory_.path().c_str(),
+                                           OSTREE_REPO_MODE_ARCHIVE, nullptr, cancellable))) {
+    Try(ostree_repo_remote_add, repo_.get(), kRemote, "file:///", nullptr, cancellable);
+    // Without any key, the keyring must be there all the same: none at all means the system's.
+    Try(g_file_set_contents, Keyring().c_str(), "", 0);
+    for (size_t i = 0; i < keys.size(); i++) Import(keys[i], i, cancellable);
   }
-  ~GivenKeys() { Remove(); }
   GivenKeys(const GivenKeys&) = delete;
 
   OstreeRepo* repo() const { return repo_.get(); }
   UserIds user_ids() const { return ReadUserIds(ReadKeyring(AT_FDCWD, Keyring()).value_or(Bytes())); }
 
  private:
-  static std::string MakeDirectory() {
-    std::string path = std::string(g_get_tmp_dir()) + "/ostree-keys-XXXXXX";
-    if (!mkdtemp(path.data())) throw Failure::Errno("mkdtemp", path);
-    return path;
-  }
-
-  std::string Keyring() const { return path_ + "/" + KeyringName(kRemote); }
+  std::string Keyring() const { return directory_.path() + "/" + KeyringName(kRemote); }
 
   void Import(const Bytes& key, size_t index, GCancellable* cancellable) {
     unsigned imported = 0;
@@ -77,12 +64,7 @@ class GivenKeys {
                                             "] holds no GPG public key; give what gpg --export writes");
   }
 
-  void Remove() {
-    std::error_code ignored;
-    std::filesystem::remove_all(path_, ignored);
-  }
-
-  const std::string path_;
+  const ScratchDirectory directory_;
   Shared<OstreeRepo> repo_;
 };
 
@@ -186,14 +168,16 @@ std::vector<GpgSignature> VerifySignatures(OstreeRepo* repo, const char* remote,
 }
 
 // ostree_repo_gpg_verify_data, as ostree_repo_verify_commit_for_remote and ostree_repo_verify_summary do it.
-// It runs gpg, so it is no work for the read pool; it changes nothing, so it waits for nobody.
+// It runs gpg, so it is no work for the read pool; it changes nothing, so it waits for nobody, but a view's
+// one handle is used by one operation at a time.
 Napi::Value VerifyGpg(const Napi::CallbackInfo& info) {
   Args args(info);
   auto repo = args.Handle<Repo>("repo");
   auto data = args.Next<Bytes>("data");
   auto signatures = args.Next<Bytes>("signatures");
   auto trust = args.Next<GpgTrust>("trust");
-  return Async(args, OwnThread(), [repo, data, signatures, trust](Job& job) {
+  auto executor = repo->is_view() ? repo->ReadWork() : OwnThread();
+  return Async(args, executor, [repo, data, signatures, trust](Job& job) {
     if (trust.keys) {
       GivenKeys keys(*trust.keys, job.cancellable());
       auto found = VerifySignatures(keys.repo(), keys.kRemote, data, signatures, job.cancellable());

@@ -56,9 +56,9 @@ Changed Stage(Sysroot& sysroot, NewDeployment& plan, Job& job) {
 }
 
 // Half a tree is of no use.
-void CleanUpFailed(OstreeSysroot* sysroot) {
+void CleanUpFailed(const Sysroot& sysroot) {
   try {
-    Try(ostree_sysroot_prepare_cleanup, sysroot, nullptr);
+    PrepareCleanUp(sysroot, nullptr);
   } catch (const Failure&) {
     // The next deployment begins with the same clean-up; what failed first is what the caller should hear.
   }
@@ -71,7 +71,7 @@ Changed DeployNow(Sysroot& sysroot, NewDeployment& plan, DeployProgress& progres
     deployment = DeployTreeWith(ostree_sysroot_deploy_tree_with_options, handle, plan, job.cancellable());
     ThrowIfCancelled(job.cancellable());
   } catch (const Failure&) {
-    CleanUpFailed(handle);
+    CleanUpFailed(sysroot);
     throw;
   }
   progress.Phase("write");
@@ -97,7 +97,7 @@ Changed Deploy(Sysroot& sysroot, NewDeployment& plan, DeployProgress& progress, 
   CheckBootLoader(sysroot, 1);
   CheckWholeCommit(sysroot.repo_handle(), Checksum::FromHex(plan.checksum), job.cancellable());
   // What earlier attempts left.
-  Try(ostree_sysroot_prepare_cleanup, sysroot.get(), job.cancellable());
+  PrepareCleanUp(sysroot, job.cancellable());
   progress.Phase("checkout");
   return plan.stage ? Stage(sysroot, plan, job) : DeployNow(sysroot, plan, progress, job);
 }

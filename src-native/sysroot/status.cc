@@ -1,6 +1,7 @@
 #include "status.h"
 
 #include "deployment.h"
+#include "repo/keyring.h"
 #include "sysroot.h"
 
 namespace ostree {
@@ -54,10 +55,12 @@ bool AsksForSignatures(OstreeRepo* repo, const std::string& remote) {
 
 // As the command prints them. A commit that cannot be checked is a line, too: the rest of the status is still
 // worth having.
-std::string SignatureLines(OstreeRepo* repo, const std::string& checksum, const std::string& remote,
+std::string SignatureLines(const Sysroot& sysroot, const std::string& checksum, const std::string& remote,
                            GCancellable* cancellable) {
+  auto* repo = sysroot.repo_handle();
   constexpr const char* kPrefix = "    GPG: ";
   try {
+    CheckKeyrings(*sysroot.repo(), repo, remote);
     auto result = Shared<OstreeGpgVerifyResult>::Take(
         Try(ostree_repo_verify_commit_for_remote, repo, checksum.c_str(), remote.c_str(), cancellable));
     Owned<GString> lines(g_string_new(nullptr));
@@ -78,7 +81,7 @@ StatusDetails Details(const Sysroot& sysroot, OstreeDeployment* deployment, GCan
   details.sourceTitle = CommitText(repo, checksum, OSTREE_COMMIT_META_KEY_SOURCE_TITLE);
   auto remote = RemoteOf(deployment);
   if (remote && AsksForSignatures(repo, *remote))
-    details.signatures = SignatureLines(repo, checksum, *remote, cancellable);
+    details.signatures = SignatureLines(sysroot, checksum, *remote, cancellable);
   return details;
 }
 

@@ -4,6 +4,7 @@
 #include "init.h"
 #include "new_deployment.h"
 #include "repo/rev.h"
+#include "repo/summary_commits.h"
 #include "sysroot.h"
 
 namespace ostree {
@@ -159,6 +160,7 @@ void DropRef(OstreeRepo* repo, const std::string& refspec, Changed& changed) {
 
 Upgraded Upgrade(Sysroot& sysroot, const UpgradeRequest& request, Job& job) {
   auto upgrader = Prepare(sysroot, request, job.cancellable());
+  CheckAutoSummary(sysroot.repo_handle(), {}, job.cancellable());  // refs may move
   bool switching = request.refspec.has_value();
   Upgraded result;
   // Switching, there need be no order of time between old and new.

@@ -6,7 +6,9 @@
 #include <set>
 
 #include "engine/tree_check.h"
+#include "repo/collection_refs.h"
 #include "repo/ref_targets.h"
+#include "repo/summary_commits.h"
 #include "sysroot.h"
 
 namespace ostree {
@@ -46,10 +48,17 @@ Changed WriteDeployments(Sysroot& sysroot, const DeploymentList& deployments) {
   return AfterChange(sysroot);
 }
 
+void PrepareCleanUp(const Sysroot& sysroot, GCancellable* cancellable) {
+  CheckAutoSummary(sysroot.repo_handle(), {}, cancellable);
+  Try(ostree_sysroot_prepare_cleanup, sysroot.get(), cancellable);
+}
+
 // ostree_sysroot_cleanup, which prunes: of every commit that is kept it follows the directories, wherever
 // they lead.
 void CleanUp(Sysroot& sysroot, GCancellable* cancellable) {
   auto* repo = sysroot.repo_handle();
+  CheckMirrors(repo);
+  CheckAutoSummary(repo, {}, cancellable);
   std::set<Checksum> commits;
   for (const auto& ref : ListKeptRefs(repo, cancellable))
     if (ostree_validate_checksum_string(ref.target.c_str(), nullptr))

@@ -8,8 +8,9 @@ import { describe, expect, it, onTestFinished } from 'vitest';
 
 import { runModule } from '../support/child.js';
 import { type GpgKey, LATIN_NAME, gpgHome, gpgKey, latinKey } from '../support/gpg.js';
-import { type CliRepo, cliRepo, temporaryDirectory } from '../support/repo.js';
+import { type CliRepo, cliRepo, ostree, temporaryDirectory } from '../support/repo.js';
 import { objectPath } from '../support/sign.js';
+import { REFSPEC, tinyOs } from '../support/sysroot.js';
 
 // Calls in a process of its own, which a crash would end.
 const CALLS = `
@@ -103,6 +104,28 @@ describe('a key whose owner is not UTF-8', () => {
       summary: refused,
       refs: refused,
     });
+  });
+
+  it('is a line of a sysroot’s status, whatever its signature is worth', async () => {
+    const key = await latinKey();
+    const os = await tinyOs();
+    const signed = await os.publish('2', {}, `--gpg-sign=${key.keyId}`, `--gpg-homedir=${key.path}`);
+    const { path, pull, admin } = await os.sysroot();
+    await pull();
+    await admin('deploy', '--os=tiny', REFSPEC);
+    const repo = join(path, 'ostree/repo');
+    await writeFile(join(repo, 'origin.trustedkeys.gpg'), key.publicKeyBytes);
+    await ostree(`--repo=${repo}`, 'config', 'set', 'remote "origin".gpg-verify', 'true');
+    const ended = await runModule(
+      `import { Sysroot } from 'ostree';
+      const sysroot = await Sysroot.open(process.argv[1]);
+      console.log(String(await sysroot.status()));
+      await sysroot.close();`,
+      [path],
+    );
+    expect(ended, ended.stderr).toMatchObject({ exitCode: 0, signal: undefined });
+    expect(ended.stdout).toContain(signed);
+    expect(ended.stdout).toMatch(/^ {4}GPG: A GPG key has the user ID .*, which is not UTF-8/m);
   });
 
   it('keeps nobody from pulling where nothing is verified', async () => {

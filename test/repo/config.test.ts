@@ -1,3 +1,6 @@
+import { readFile } from 'node:fs/promises';
+import { join } from 'node:path';
+
 import { Repo } from 'ostree';
 import { describe, expect, it } from 'vitest';
 
@@ -46,6 +49,43 @@ describe('repo.config', () => {
       Array.from({ length: 20 }, (_, i) => (i % 2 ? one : two).config.set(`test.key${i}`, i)),
     );
     expect(Object.keys((await one.config.toObject())['test'] ?? {})).toHaveLength(20);
+  });
+
+  it('refuses what the repository could not be opened with, and leaves the file as it was', async () => {
+    const cli = await cliRepo();
+    const file = join(cli.path, 'config');
+    const before = await readFile(file, 'utf8');
+    await using repo = await Repo.open(cli.path);
+    const bad: [string, string][] = [
+      ['core.min-free-space-percent', '200'],
+      ['core.min-free-space-size', 'much'],
+      ['core.mode', 'none'],
+      ['core.repo_version', '2'],
+      ['core.locking', 'perhaps'],
+      ['core.default-repo-finders', 'none'],
+      ['core.parent', '/no/such/repository'],
+      ['core.parent', cli.path],
+      ['sysroot.bootloader', 'lilo'],
+    ];
+    for (const [key, value] of bad) {
+      await expect(repo.config.set(key, value), key).rejects.toMatchObject({ code: 'INVALID_ARGUMENT' });
+      expect(await readFile(file, 'utf8'), key).toBe(before);
+    }
+    await expect(repo.config.unset('core.repo_version')).rejects.toMatchObject({ code: 'INVALID_ARGUMENT' });
+    await repo.config.set('core.min-free-space-percent', '7');
+    expect(await cli.ostree('config', 'get', 'core.min-free-space-percent')).toBe('7');
+  });
+
+  it('takes another repository for its parent, but none whose parent it is', async () => {
+    const [cli, parent] = [await cliRepo(), await cliRepo()];
+    await using repo = await Repo.open(cli.path);
+    await using other = await Repo.open(parent.path);
+    await repo.config.set('core.parent', parent.path);
+    expect(repo.parent).toBe(parent.path);
+    await expect(other.config.set('core.parent', cli.path)).rejects.toMatchObject({
+      code: 'INVALID_ARGUMENT',
+    });
+    expect(await other.config.get('core.parent')).toBeNull();
   });
 
   it('sees after reload() what somebody else changed', async () => {

@@ -1,6 +1,6 @@
 import { createHash, randomBytes } from 'node:crypto';
-import { mkdir, readFile, readdir, writeFile } from 'node:fs/promises';
-import { join } from 'node:path';
+import { cp, mkdir, mkdtemp, readFile, readdir, rm, stat, symlink, writeFile } from 'node:fs/promises';
+import { dirname, join } from 'node:path';
 
 import { Repo, Variant } from 'ostree';
 import { describe, expect, it, onTestFinished } from 'vitest';
@@ -132,6 +132,39 @@ describe('deltas.generate', () => {
     expect((await readdir(deltaDirectory(cli.path, from, to))).sort()).toEqual(['0', 'superblock']);
     const leftover = (await readdir(join(cli.path, 'tmp'))).filter((entry) => entry.startsWith('delta-'));
     expect(leftover).toEqual([]);
+  });
+
+  it('are made, replaced and removed where deltas lie on another file system', async () => {
+    const { cli, repo, from, to, name } = await twoCommits();
+    const elsewhere = await mkdtemp('/dev/shm/ostree-test-');
+    onTestFinished(() => rm(elsewhere, { recursive: true }));
+    expect((await stat(elsewhere)).dev, 'another file system').not.toBe((await stat(cli.path)).dev);
+    await symlink(elsewhere, join(cli.path, 'deltas'));
+    await repo.deltas.generate({ from, to, inline: true });
+    expect(await cli.ostree('static-delta', 'list')).toBe(name);
+    await repo.deltas.generate({ from, to });
+    expect((await readdir(deltaDirectory(cli.path, from, to))).sort()).toEqual(['0', 'superblock']);
+    expect(await readdir(elsewhere)).toHaveLength(1); // and nothing that was made ready there
+    await repo.summary.regenerate();
+    await repo.deltas.remove(name);
+    expect(await repo.deltas.list()).toEqual([]);
+  });
+
+  it('keep the old one where the new one cannot take its place', async () => {
+    const { cli, repo, from, to, name } = await twoCommits();
+    await repo.deltas.generate({ from, to, inline: true });
+    const elsewhere = await mkdtemp('/dev/shm/ostree-test-');
+    onTestFinished(() => rm(elsewhere, { recursive: true }));
+    // One level further down than where the place to make them ready is chosen.
+    const directory = dirname(deltaDirectory(cli.path, from, to));
+    await cp(directory, join(elsewhere, 'ab'), { recursive: true });
+    await rm(directory, { recursive: true });
+    await symlink(join(elsewhere, 'ab'), directory);
+    await expect(repo.deltas.generate({ from, to })).rejects.toMatchObject({
+      message: expect.stringContaining('Invalid cross-device link'),
+    });
+    expect(await repo.deltas.list()).toMatchObject([{ name }]);
+    expect(await readdir(deltaDirectory(cli.path, from, to))).toEqual(['superblock']);
   });
 
   it('writes to a file name, which the command applies', async () => {

@@ -1,4 +1,4 @@
-import { readFile, writeFile } from 'node:fs/promises';
+import { readFile, readdir, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 
 import { type RemoteOptions, Repo } from 'ostree';
@@ -10,6 +10,15 @@ import { cliRepo, temporaryDirectory } from '../support/repo.js';
 
 async function configOf(path: string): Promise<string> {
   return await readFile(join(path, 'config'), 'utf8');
+}
+
+/** All that says something of remotes. */
+async function filesOf(path: string, remotesConfigDir: string): Promise<Record<string, string>> {
+  const files: Record<string, string> = { config: await configOf(path) };
+  for (const dir of [path, remotesConfigDir])
+    for (const name of await readdir(dir))
+      if (/\.(?:gpg|conf)$/.test(name)) files[name] = await readFile(join(dir, name), 'base64');
+  return files;
 }
 
 /** The config that the command makes of its arguments, and the one that `ours` makes. */
@@ -114,6 +123,35 @@ describe('remotes.add', () => {
       path: '/no/such/key',
     });
     expect((await repo.remotes.list()).map((r) => r.name)).toEqual(['good']);
+  });
+
+  it('leaves what was there where the keys cannot be imported', async () => {
+    const key = await gpgKey();
+    const bad = { gpgKeys: ['/no/such/key'] };
+    const missing = { code: 'NOT_FOUND', path: '/no/such/key' };
+    const { path } = await cliRepo();
+    const dir = await temporaryDirectory();
+    for (const options of [{}, { remotesConfigDir: dir }]) {
+      await using repo = await Repo.open(path, options);
+      await repo.config.set('core.add-remotes-config-dir', 'remotesConfigDir' in options);
+      await repo.reload();
+      await repo.remotes.add('origin', 'http://a/', { gpgKeys: key.publicKey, settings: { extra: 'kept' } });
+      const before = await filesOf(path, dir);
+      for (const how of [{ replace: true }, { ifNotExists: true }, {}]) {
+        const added = repo.remotes.add('origin', 'http://b/', { ...bad, ...how });
+        await expect(added).rejects.toMatchObject('ifNotExists' in how || 'replace' in how ? missing : {});
+        expect(await filesOf(path, dir)).toEqual(before);
+        await expect(repo.remotes.add('other', 'http://b/', { ...bad, ...how })).rejects.toMatchObject(
+          missing,
+        );
+        expect(await filesOf(path, dir)).toEqual(before);
+      }
+      expect(await repo.remotes.gpgKeys('origin')).toHaveLength(1);
+      expect((await repo.remotes.list()).map(({ name, url }) => [name, url])).toEqual([
+        ['origin', 'http://a/'],
+      ]);
+      await repo.remotes.remove('origin');
+    }
   });
 
   it('writes into the directory for remotes where the repository has one', async () => {
