@@ -151,7 +151,10 @@ export type { SkipPredicate, SkipStat } from './skip-questions.js';
 // tar
 export type { ExportTarOptions } from './tar.js';
 
-// serving
+// publishing, serving
+export type { PublishTarget } from './publish.js';
+export type { PublishProgress } from './publish-progress.js';
+export type { PublishedRef, PublishOptions, PublishResult } from './publish-types.js';
 export { createRepoHandler, type RepoHandler, type RepoHandlerOptions } from './serve.js';
 
 // static deltas

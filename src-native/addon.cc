@@ -24,6 +24,7 @@
 #include "repo/fsck.h"
 #include "repo/fsck_repair.h"
 #include "repo/object_read.h"
+#include "repo/object_verify.h"
 #include "repo/objects.h"
 #include "repo/prune.h"
 #include "repo/pull.h"
@@ -127,6 +128,7 @@ static Napi::Object Init(Napi::Env env, Napi::Object exports) {
   add("objectHas", ostree::ObjectHas);
   add("objectStorageSize", ostree::ObjectStorageSize);
   add("objectRead", ostree::ObjectRead);
+  add("objectVerify", ostree::ObjectVerify);
   add("objectDelete", ostree::ObjectDelete);
   add("commitMarkPartial", ostree::CommitMarkPartial);
   add("checksumFile", ostree::ChecksumFile);

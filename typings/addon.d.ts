@@ -157,6 +157,8 @@ export interface Addon {
     options: { maxSize: number; verify: boolean },
     call: Call,
   ): Promise<ObjectParts>;
+  /** As ostree_repo_fsck_object, on all cores; files with just the content that they say they have, `maxSize` at most. */
+  objectVerify(repo: RepoHandle, names: ObjectName[], maxSize: number, call: Call): Promise<void>;
   /** ostree_repo_delete_object */
   objectDelete(repo: RepoHandle, name: ObjectName, call: Call): Promise<void>;
   /** ostree_repo_mark_commit_partial_reason */

@@ -32,6 +32,9 @@ uint32_t BigEndian(const char* data) {
   return GUINT32_FROM_BE(value);
 }
 
+// More content than the limit.
+struct Excess {};
+
 std::string ObjectPath(const std::string& hex, OstreeRepoMode mode) {
   return hex.substr(0, 2) + "/" + hex.substr(2) + (mode == OSTREE_REPO_MODE_ARCHIVE ? ".filez" : ".file");
 }
@@ -73,6 +76,19 @@ bool FileCheck::IsNeeded(OstreeRepo* repo) {
   for (; repo; repo = ostree_repo_get_parent(repo))
     if (KeepsMetadata(ostree_repo_get_mode(repo))) return true;
   return false;
+}
+
+bool FileCheck::IsSound(const Checksum& checksum, uint64_t size) {
+  bytes_ = 0;
+  limit_ = size;
+  try {
+    bool sound = IsSound(checksum) && bytes_ == size;
+    limit_ = UINT64_MAX;
+    return sound;
+  } catch (const Excess&) {
+    limit_ = UINT64_MAX;
+    return false;
+  }
 }
 
 void FileCheck::CheckLoadable(const Checksum& checksum) {
@@ -221,8 +237,9 @@ bool FileCheck::Begin(const Meta& meta) {
 }
 
 void FileCheck::Data(const char* data, size_t size) {
-  sha_.Update(data, size);
   bytes_ += size;
+  if (bytes_ > limit_) throw Excess();
+  sha_.Update(data, size);
 }
 
 // Fewer bytes than asked for: that was the end. After an error the file is short, and so not sound.

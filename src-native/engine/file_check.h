@@ -22,6 +22,9 @@ class FileCheck {
 
   // False: not sound, or not to be told here. Fails only when cancelled.
   bool IsSound(const Checksum& checksum);
+  // The same of an object that says it has `size` bytes of content: it must have just these. Of one that has
+  // more, no more is hashed.
+  bool IsSound(const Checksum& checksum, uint64_t size);
   // How much content was hashed since the last time.
   uint64_t TakeBytes();
 
@@ -66,6 +69,7 @@ class FileCheck {
   std::unique_ptr<Inflater> inflater_;  // once it is needed
   bool at_end_ = false;                 // the last Read() came to the end of its file
   uint64_t bytes_ = 0;
+  uint64_t limit_ = UINT64_MAX;  // of bytes_
 };
 
 }  // namespace ostree

@@ -14,7 +14,6 @@ Changed WriteDeployments(Sysroot& sysroot, const DeploymentList& deployments);
 // ostree_sysroot_prepare_cleanup, ostree_sysroot_cleanup. Both move refs, the second deletes objects: they
 // fail where the repository has what libostree crashes on then.
 void PrepareCleanUp(const Sysroot& sysroot, GCancellable* cancellable);
-void CleanUp(const Sysroot& sysroot, GCancellable* cancellable);
 // After a change took effect: cleans up and takes the snapshot. A clean-up that
 // fails is a warning, not a failure of the change; the next one catches up.
 Changed AfterChange(Sysroot& sysroot);

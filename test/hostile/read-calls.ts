@@ -31,6 +31,8 @@ export const CALLS = {
   pullLocal: `other.pullLocal(given.path, { refs: ['main'] })`,
   pullTrusted: `another.pullLocal(given.path, { refs: ['main'], trusted: true })`,
   pullAll: `other.pullLocal(given.path, { depth: -1 })`,
+  publish: 'repo.publish(given.path + ".published")',
+  publishToRepo: 'repo.publish(other)',
   setRef: `repo.setRef('other', given.commit)`,
   remotes: 'repo.remotes.list()',
   config: 'repo.config.toObject()',

@@ -1,0 +1,138 @@
+// Publishing into a directory of this machine, as rsync would.
+import { randomBytes } from 'node:crypto';
+import { constants, type Dirent } from 'node:fs';
+import { chmod, copyFile, mkdir, readdir, readFile, rename, rm, stat, writeFile } from 'node:fs/promises';
+import { dirname, join } from 'node:path';
+
+import { OstreeError, type OstreeErrorCode } from './errors.js';
+import type { Store, Upload } from './publish-store.js';
+
+/** What `ostree init` makes. */
+const DIRECTORIES = ['objects', 'tmp', 'extensions', 'state', 'refs/heads', 'refs/mirrors', 'refs/remotes'];
+const LEFT_OVER = /^publish-[0-9a-f]{16}$/;
+/** Milliseconds; of a file that nobody wrote to for so long, the writer is gone. */
+const ABANDONED = 3_600_000;
+
+function isMissing(error: unknown): boolean {
+  const { code } = error as NodeJS.ErrnoException;
+  return code === 'ENOENT' || code === 'ENOTDIR';
+}
+
+const CODES: Partial<Record<string, OstreeErrorCode>> = {
+  EACCES: 'PERMISSION_DENIED',
+  EPERM: 'PERMISSION_DENIED',
+  EROFS: 'READ_ONLY',
+  EEXIST: 'NOT_DIRECTORY', // where a directory is to be made
+  ENOTDIR: 'NOT_DIRECTORY',
+  EISDIR: 'IS_DIRECTORY',
+  ENOSPC: 'NO_SPACE',
+  EDQUOT: 'NO_SPACE',
+};
+
+function failure(error: unknown, path: string, size = 0): unknown {
+  const { code = '', message } = error as NodeJS.ErrnoException;
+  const known = CODES[code];
+  if (known === undefined) return error;
+  const details = known === 'NO_SPACE' ? { required: size, available: 0 } : undefined;
+  return new OstreeError(known, message, { path, details, cause: error });
+}
+
+export class DirectoryStore implements Store {
+  readonly local = true;
+  readonly name: string;
+  readonly #made = new Set<string>();
+
+  constructor(path: string) {
+    this.name = path;
+  }
+
+  async prepare(): Promise<void> {
+    await this.#checkMode();
+    try {
+      for (const directory of DIRECTORIES) await mkdir(join(this.name, directory), { recursive: true });
+    } catch (error) {
+      throw failure(error, this.name);
+    }
+    for (const name of await readdir(join(this.name, 'tmp'))) {
+      if (!LEFT_OVER.test(name)) continue;
+      const file = join(this.name, 'tmp', name);
+      const status = await stat(file).catch(() => null);
+      if (status && Date.now() - status.mtimeMs > ABANDONED) await rm(file, { force: true });
+    }
+  }
+
+  /** Files of an archive in a repository of another mode would be a mess. */
+  async #checkMode(): Promise<void> {
+    const config = await this.read('config');
+    if (config === null || /^mode=archive(?:-z2)?\s*$/m.test(config.toString())) return;
+    throw new OstreeError(
+      'NOT_SUPPORTED',
+      `${this.name} is not an archive repository: open it, and publish into the Repo`,
+      { path: this.name },
+    );
+  }
+
+  async size(path: string): Promise<number | null> {
+    try {
+      const status = await stat(join(this.name, path));
+      return status.isFile() ? status.size : null;
+    } catch (error) {
+      if (isMissing(error)) return null;
+      throw failure(error, path);
+    }
+  }
+
+  async read(path: string): Promise<Buffer | null> {
+    try {
+      return await readFile(join(this.name, path));
+    } catch (error) {
+      if (isMissing(error) || (error as NodeJS.ErrnoException).code === 'EISDIR') return null;
+      throw failure(error, path);
+    }
+  }
+
+  async put({ path, size, source }: Upload, signal: AbortSignal): Promise<void> {
+    signal.throwIfAborted();
+    const temporary = join(this.name, 'tmp', `publish-${randomBytes(8).toString('hex')}`);
+    const target = join(this.name, path);
+    try {
+      if (typeof source === 'string') await copyFile(source, temporary, constants.COPYFILE_FICLONE);
+      else await writeFile(temporary, source, { signal });
+      await chmod(temporary, 0o644);
+      await this.#makeDirectory(dirname(target));
+      await rename(temporary, target);
+    } catch (error) {
+      await rm(temporary, { force: true });
+      throw failure(error, path, size);
+    }
+  }
+
+  async #makeDirectory(path: string): Promise<void> {
+    if (this.#made.has(path)) return;
+    await mkdir(path, { recursive: true });
+    this.#made.add(path);
+  }
+
+  async remove(path: string): Promise<void> {
+    await rm(join(this.name, path), { force: true });
+  }
+
+  async list(directory: string): Promise<string[]> {
+    let entries: Dirent[];
+    try {
+      entries = await readdir(join(this.name, directory), { withFileTypes: true });
+    } catch (error) {
+      if (isMissing(error)) return [];
+      throw failure(error, directory);
+    }
+    const paths: string[] = [];
+    for (const entry of entries) {
+      const path = `${directory}/${entry.name}`;
+      if (entry.isDirectory()) paths.push(...(await this.list(path)));
+      else paths.push(path);
+    }
+    return paths;
+  }
+
+  async close(): Promise<void> {}
+}

@@ -1,0 +1,156 @@
+// Publishing: pushing commits to where others pull them from.
+import { resolve } from 'node:path';
+
+import type { RepoHandle } from '../typings/addon.js';
+import { run } from './call.js';
+import {
+  checkArray,
+  checkBoolean,
+  checkInteger,
+  checkName,
+  checkObject,
+  checkOptions,
+  checkRef,
+  checkFunction,
+  typeError,
+  valueError,
+} from './check.js';
+import { OstreeError } from './errors.js';
+import { native } from './native.js';
+import { DirectoryStore } from './publish-directory.js';
+import { FilePublisher } from './publish-files.js';
+import { Reporter } from './publish-progress.js';
+import { RepoPublisher } from './publish-repo.js';
+import { PublishSource } from './publish-source.js';
+import type { Store } from './publish-store.js';
+import type { Outcome, PublishOptions, PublishResult, PublishRules, PublishWork } from './publish-types.js';
+import { Repo } from './repo.js';
+import type { RepoContent } from './repo-content.js';
+import { innerOf, type RepoInner } from './repo-inner.js';
+import { checkSigners } from './sign.js';
+
+/**
+ * Where to publish to:
+ * - a path or `{ directory }`: a directory in the layout of an archive repository, which a file server may serve
+ * - a {@link Repo}: another repository of this machine, of any mode
+ */
+export type PublishTarget = string | Repo | { directory: string };
+
+const KNOWN = ['refs', 'prune', 'dryRun', 'concurrency', 'retries', 'sign', 'onProgress', 'signal'];
+const MAX_CONCURRENCY = 256;
+/** Milliseconds to wait for others who prune the repository. */
+const LOCK_TIMEOUT = 30_000;
+
+function checkRules(options: PublishOptions): PublishRules {
+  checkOptions(options);
+  for (const key of Object.keys(options))
+    if (!KNOWN.includes(key))
+      throw valueError(`options.${key}`, `is no option. Known are ${KNOWN.join(', ')}`);
+  const {
+    refs,
+    prune = false,
+    dryRun = false,
+    concurrency = 8,
+    retries = 5,
+    sign = [],
+    onProgress,
+  } = options;
+  if (refs !== undefined) {
+    checkArray(refs, 'options.refs');
+    refs.forEach((ref, i) => checkRef(ref, `options.refs[${i}]`));
+  }
+  checkBoolean(prune, 'options.prune');
+  checkBoolean(dryRun, 'options.dryRun');
+  checkInteger(concurrency, 'options.concurrency', 1, MAX_CONCURRENCY);
+  checkInteger(retries, 'options.retries', 0, 100);
+  if (onProgress !== undefined) checkFunction(onProgress, 'options.onProgress');
+  if (prune && refs !== undefined)
+    throw valueError('options.prune', 'does not go with refs: all others would be deleted');
+  return { refs, prune, dryRun, concurrency, retries, sign: checkSigners(sign, 'options.sign') };
+}
+
+function isRepo(target: unknown): target is Repo {
+  return target instanceof Repo;
+}
+
+function storeFor(target: Exclude<PublishTarget, Repo>): Store {
+  if (typeof target === 'string') {
+    checkName(target, 'target');
+    if (/^[a-z][a-z0-9+.-]*:\/\//i.test(target))
+      throw valueError('target', `must be a path. Received '${target}'`);
+    return new DirectoryStore(resolve(target));
+  }
+  checkObject(target, 'target');
+  if (!('directory' in target)) throw typeError('target', 'a path, a Repo or { directory }', target);
+  checkName(target.directory, 'target.directory');
+  return new DirectoryStore(resolve(target.directory));
+}
+
+async function publishFiles(store: Store, work: PublishWork): Promise<Outcome> {
+  try {
+    return await new FilePublisher(store, work).run();
+  } finally {
+    await store.close();
+  }
+}
+
+/**
+ * The repository once more, with a lifetime of its own: its close() waits for a publish as a whole, and refuses what is
+ * begun meanwhile, which parts of the publish are not.
+ */
+function viewOf({ path, mode, collectionId, writable, parent }: Repo, handle: RepoHandle): Repo {
+  return new Repo({ handle, info: { path, mode, collectionId, writable, parent } });
+}
+
+/** Runs `body` while nothing that is yet to be sent may be pruned. */
+async function whileKept<T>(
+  { native: handle }: RepoInner,
+  signal: AbortSignal,
+  body: () => Promise<T>,
+): Promise<T> {
+  const { lock } = await run({ signal }, (call) => native().repoLock(handle, false, LOCK_TIMEOUT, call));
+  try {
+    return await body();
+  } finally {
+    await run({}, (call) => native().repoLockRelease(lock, call));
+  }
+}
+
+export async function publish(
+  repo: RepoContent,
+  target: PublishTarget,
+  options: PublishOptions,
+): Promise<PublishResult> {
+  if (!isRepo(repo)) throw typeError('this', 'a Repo', repo);
+  const rules = checkRules(options);
+  const inner = innerOf(repo);
+  const to = isRepo(target) ? target : storeFor(target);
+  if (isRepo(to)) {
+    if (to.path === repo.path) throw valueError('target', 'must be another repository');
+    innerOf(to).lifetime.check();
+  } else if (repo.mode !== 'archive') {
+    throw new OstreeError(
+      'NOT_SUPPORTED',
+      `${repo.path} is a ${repo.mode} repository, and only the files of an archive one can be served. Publish it into an archive Repo, and from there`,
+      { path: repo.path },
+    );
+  }
+  const started = performance.now();
+  const outcome = await inner.lifetime.sequence(options, (signal) =>
+    whileKept(inner, signal, async () => {
+      const view = viewOf(repo, inner.native);
+      try {
+        const work = {
+          source: new PublishSource(view),
+          rules,
+          reporter: new Reporter(options.onProgress),
+          signal,
+        };
+        return isRepo(to) ? await new RepoPublisher(to, work).run() : await publishFiles(to, work);
+      } finally {
+        await view.close();
+      }
+    }),
+  );
+  return { ...outcome, dryRun: rules.dryRun, elapsed: Math.round(performance.now() - started) };
+}
