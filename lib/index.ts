@@ -153,8 +153,11 @@ export type { ExportTarOptions } from './tar.js';
 
 // publishing, serving
 export type { PublishTarget } from './publish.js';
+export type { ReceiverTarget } from './publish-http.js';
 export type { PublishProgress } from './publish-progress.js';
 export type { PublishedRef, PublishOptions, PublishResult } from './publish-types.js';
+export { createRepoReceiver } from './receiver.js';
+export type { ReceiverAction, RepoReceiverOptions } from './receiver-types.js';
 export { createRepoHandler, type RepoHandler, type RepoHandlerOptions } from './serve.js';
 
 // static deltas

@@ -54,6 +54,13 @@ export class PublishSource {
     const refs: SourceRef[] = [...local, ...mirrored]
       .filter(({ remote, collectionId }) => remote === undefined && collectionId !== this.repo.collectionId)
       .map(({ ref, collectionId, checksum }) => ({ ref, ...(collectionId && { collectionId }), checksum }));
+    for (const { ref, checksum } of refs) {
+      if (/^[0-9a-f]{64}$/.test(checksum)) continue;
+      throw new OstreeError('CORRUPT', `The ref ${ref} of ${this.repo.path} names no commit`, {
+        ref,
+        details: { objects: [] },
+      });
+    }
     if (wanted === undefined) return refs;
     const chosen = new Set(wanted);
     for (const ref of chosen) {

@@ -4,9 +4,11 @@ import { resolve } from 'node:path';
 import type { RepoHandle } from '../typings/addon.js';
 import { run } from './call.js';
 import {
+  type Names,
   checkArray,
   checkBoolean,
   checkInteger,
+  checkKnown,
   checkName,
   checkObject,
   checkOptions,
@@ -19,6 +21,7 @@ import { OstreeError } from './errors.js';
 import { native } from './native.js';
 import { DirectoryStore } from './publish-directory.js';
 import { FilePublisher } from './publish-files.js';
+import { checkReceiverTarget, HttpPublisher, type ReceiverTarget } from './publish-http.js';
 import { Reporter } from './publish-progress.js';
 import { RepoPublisher } from './publish-repo.js';
 import { PublishSource } from './publish-source.js';
@@ -33,19 +36,27 @@ import { checkSigners } from './sign.js';
  * Where to publish to:
  * - a path or `{ directory }`: a directory in the layout of an archive repository, which a file server may serve
  * - a {@link Repo}: another repository of this machine, of any mode
+ * - an `http:` or `https:` URL, or `{ url }`: a receiver, made by {@link createRepoReceiver}
  */
-export type PublishTarget = string | Repo | { directory: string };
+export type PublishTarget = string | Repo | { directory: string } | ReceiverTarget;
 
-const KNOWN = ['refs', 'prune', 'dryRun', 'concurrency', 'retries', 'sign', 'onProgress', 'signal'];
+const PUBLISH: Names<PublishOptions> = {
+  refs: true,
+  prune: true,
+  dryRun: true,
+  concurrency: true,
+  retries: true,
+  sign: true,
+  onProgress: true,
+  signal: true,
+};
+
 const MAX_CONCURRENCY = 256;
 /** Milliseconds to wait for others who prune the repository. */
 const LOCK_TIMEOUT = 30_000;
 
 function checkRules(options: PublishOptions): PublishRules {
-  checkOptions(options);
-  for (const key of Object.keys(options))
-    if (!KNOWN.includes(key))
-      throw valueError(`options.${key}`, `is no option. Known are ${KNOWN.join(', ')}`);
+  checkOptions(options, PUBLISH);
   const {
     refs,
     prune = false,
@@ -73,17 +84,29 @@ function isRepo(target: unknown): target is Repo {
   return target instanceof Repo;
 }
 
-function storeFor(target: Exclude<PublishTarget, Repo>): Store {
+/** What it takes to publish there. */
+type Publisher = (work: PublishWork) => Promise<Outcome>;
+
+function publisherFor(target: PublishTarget): Publisher {
+  if (isRepo(target)) return (work) => new RepoPublisher(target, work).run();
   if (typeof target === 'string') {
     checkName(target, 'target');
+    if (/^https?:\/\//i.test(target)) return publisherFor({ url: target });
     if (/^[a-z][a-z0-9+.-]*:\/\//i.test(target))
-      throw valueError('target', `must be a path. Received '${target}'`);
-    return new DirectoryStore(resolve(target));
+      throw valueError('target', `must be a path, or a URL of http: or https:. Received '${target}'`);
+    return publisherFor({ directory: target });
   }
   checkObject(target, 'target');
-  if (!('directory' in target)) throw typeError('target', 'a path, a Repo or { directory }', target);
+  if ('url' in target) {
+    checkReceiverTarget(target);
+    return (work) => new HttpPublisher(target, work).run();
+  }
+  if (!('directory' in target))
+    throw typeError('target', 'a path, a URL, a Repo or an object that names one', target);
+  checkKnown(target, { directory: true }, 'target');
   checkName(target.directory, 'target.directory');
-  return new DirectoryStore(resolve(target.directory));
+  const directory = resolve(target.directory);
+  return (work) => publishFiles(new DirectoryStore(directory), work);
 }
 
 async function publishFiles(store: Store, work: PublishWork): Promise<Outcome> {
@@ -124,10 +147,10 @@ export async function publish(
   if (!isRepo(repo)) throw typeError('this', 'a Repo', repo);
   const rules = checkRules(options);
   const inner = innerOf(repo);
-  const to = isRepo(target) ? target : storeFor(target);
-  if (isRepo(to)) {
-    if (to.path === repo.path) throw valueError('target', 'must be another repository');
-    innerOf(to).lifetime.check();
+  const publishTo = publisherFor(target);
+  if (isRepo(target)) {
+    if (target.path === repo.path) throw valueError('target', 'must be another repository');
+    innerOf(target).lifetime.check();
   } else if (repo.mode !== 'archive') {
     throw new OstreeError(
       'NOT_SUPPORTED',
@@ -140,13 +163,8 @@ export async function publish(
     whileKept(inner, signal, async () => {
       const view = viewOf(repo, inner.native);
       try {
-        const work = {
-          source: new PublishSource(view),
-          rules,
-          reporter: new Reporter(options.onProgress),
-          signal,
-        };
-        return isRepo(to) ? await new RepoPublisher(to, work).run() : await publishFiles(to, work);
+        const source = new PublishSource(view);
+        return await publishTo({ source, rules, reporter: new Reporter(options.onProgress), signal });
       } finally {
         await view.close();
       }

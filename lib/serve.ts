@@ -30,6 +30,8 @@ const RETRY_AFTER = 1;
 /** Read at once and sent in one piece: most of a repository's objects are small. */
 const SMALL = 64 << 10;
 const CHUNK = 256 << 10;
+/** How often a file is opened anew that is replaced as it is opened. */
+const REPLACED = 10;
 
 const CACHE: Record<ServedPath['kind'], string> = {
   object: 'max-age=31536000, immutable',
@@ -164,7 +166,16 @@ class Handler {
   }
 
   /** Null: there is no such file, or it is not where it seems to be. */
-  async #open({ path, kind, tag }: ServedPath): Promise<Body | null> {
+  async #open(served: ServedPath): Promise<Body | null> {
+    // What has just been replaced is no longer where it was opened: the new one is.
+    for (let tries = 0; tries < REPLACED; tries++) {
+      const body = await this.#openOnce(served);
+      if (body !== 'replaced') return body;
+    }
+    return null;
+  }
+
+  async #openOnce({ path, kind, tag }: ServedPath): Promise<Body | 'replaced' | null> {
     this.#root ??= realpath(this.#repo.path).catch((error: unknown) => {
       this.#root = undefined; // the repository may be there the next time
       throw error;
@@ -185,7 +196,7 @@ class Handler {
       const stat = await source.stat({ bigint: true });
       if (target?.kind !== kind || !stat.isFile()) {
         await source.close();
-        return null;
+        return stat.nlink === 0n ? 'replaced' : null;
       }
       const etag = tag ?? `"${stat.ino.toString(36)}-${stat.size.toString(36)}-${stat.mtimeNs.toString(36)}"`;
       return { source, size: Number(stat.size), etag, modified: seconds(stat.mtime) };

@@ -207,6 +207,7 @@ static Napi::Object Init(Napi::Env env, Napi::Object exports) {
   add("deltaRemove", ostree::DeltaRemove);
   add("deltaRead", ostree::DeltaRead);
   add("deltaOpen", ostree::DeltaOpen);
+  add("deltaCheck", ostree::DeltaCheck);
   add("deltaSigned", ostree::DeltaSigned);
   add("deltaApply", ostree::DeltaApply);
 

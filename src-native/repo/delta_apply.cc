@@ -82,11 +82,11 @@ void Write(const DeltaStaging& staged, const std::string& name, GBytes* bytes) {
   staged.Write(name, data, size);
 }
 
-// Copies what has been checked, so that libostree reads the very same: the superblock without signatures, for
-// those have been looked at, and the parts.
-void Stage(const DeltaSource& source, const DeltaStaging& staged, bool archive, GCancellable* cancellable) {
+// Each part against its checksum, and for what it makes libostree do. Of each that is a file calls
+// keep(name, part) then.
+template <class Keep>
+void CheckParts(const DeltaSource& source, bool archive, GCancellable* cancellable, const Keep& keep) {
   const auto& parts = source.superblock.info.parts;
-  Write(staged, "superblock", source.superblock.bytes.get());
   for (size_t i = 0; i < parts.size(); i++) {
     auto objects = source.superblock.Objects(i);
     DeltaPartUse use{objects.get(), archive};
@@ -99,8 +99,16 @@ void Stage(const DeltaSource& source, const DeltaStaging& staged, bool archive, 
     if (HashOf(part.get()) != parts[i].checksum)
       throw Failure("CORRUPT", "Part " + name + " of the delta is not what its checksum says");
     CheckDeltaPart(part, use, cancellable);
-    Write(staged, name, part.get());
+    keep(name, part.get());
   }
+}
+
+// Copies what has been checked, so that libostree reads the very same: the superblock without signatures, for
+// those have been looked at, and the parts.
+void Stage(const DeltaSource& source, const DeltaStaging& staged, bool archive, GCancellable* cancellable) {
+  Write(staged, "superblock", source.superblock.bytes.get());
+  CheckParts(source, archive, cancellable,
+             [&staged](const std::string& name, GBytes* part) { Write(staged, name, part); });
 }
 
 void CheckApplicable(OstreeRepo* repo, const DeltaInfo& info) {
@@ -134,6 +142,16 @@ Napi::Value DeltaOpen(const Napi::CallbackInfo& info) {
   auto repo = args.Handle<Repo>("repo");
   auto path = args.Next<std::string>("path");
   return Async(args, repo->ReadWork(), [path](Job&) { return LoadPath(path); });
+}
+
+// What is checked before ostree_repo_static_delta_execute_offline
+Napi::Value DeltaCheck(const Napi::CallbackInfo& info) {
+  Args args(info);
+  auto repo = args.Handle<Repo>("repo");
+  auto source = args.Handle<DeltaSource>("delta");
+  return Async(args, repo->SharedWork("checking a delta"), [source](Job& job) {
+    CheckParts(*source, /* archive */ false, job.cancellable(), [](const std::string&, GBytes*) {});
+  });
 }
 
 // As ostree_repo_static_delta_verify_signature

@@ -1,6 +1,8 @@
 // Repositories to be published, and what tells whether one was.
 import { randomBytes } from 'node:crypto';
+import { once } from 'node:events';
 import { readdir, readFile } from 'node:fs/promises';
+import { createServer, type RequestListener } from 'node:http';
 import { join } from 'node:path';
 
 import { Repo } from 'ostree';
@@ -25,6 +27,22 @@ export async function sample(mode = 'archive'): Promise<Published> {
   const repo = await Repo.open(cli.path);
   onTestFinished(() => repo.close());
   return { cli, repo, commits: [one, two] };
+}
+
+/** A server on a free port of the loopback interface, for one test. */
+export async function listen(listener: RequestListener): Promise<{ url: string; port: number }> {
+  const server = createServer(listener).listen(0, '127.0.0.1');
+  await once(server, 'listening');
+  onTestFinished(
+    () =>
+      new Promise((resolve) => {
+        server.close(() => resolve());
+        server.closeAllConnections();
+      }),
+  );
+  const address = server.address();
+  if (address === null || typeof address === 'string') throw new Error('no port');
+  return { url: `http://127.0.0.1:${address.port}`, port: address.port };
 }
 
 const SERVED = /^(?:objects|deltas|delta-indexes|refs\/heads|refs\/mirrors)\/|^summary(?:\.sig)?$/;
