@@ -42,7 +42,7 @@ class Guest {
   }
 
   /** Runs the body of an async function, which finds `sysroot`, `ostree`, `fs`, `exec()` and `args`. */
-  async run(body, args = null, timeout = 240_000) {
+  async run(body, args = null, timeout = 600_000) {
     let timer;
     try {
       return await new Promise((resolve, reject) => {
@@ -98,16 +98,15 @@ export class Control {
   }
 
   /** The next boot that comes up. */
-  async next(timeout = 300_000) {
+  next(timeout = 600_000) {
     let timer;
-    try {
-      return await new Promise((resolve, reject) => {
-        timer = setTimeout(() => reject(new Error(`no boot came up within ${timeout / 1000} s`)), timeout);
-        this.#waiting.push({ resolve, reject });
-      });
-    } finally {
-      clearTimeout(timer);
-    }
+    const found = new Promise((resolve, reject) => {
+      timer = setTimeout(() => reject(new Error(`no boot came up within ${timeout / 1000} s`)), timeout);
+      this.#waiting.push({ resolve, reject });
+      timer.unref();
+    }).finally(() => clearTimeout(timer));
+    found.catch(() => {}); // it may be awaited only after something else, which fails too
+    return found;
   }
 
   /** The boot that is up, or the next one. */

@@ -4,6 +4,7 @@
 import { execFile, spawn } from 'node:child_process';
 import { createWriteStream } from 'node:fs';
 import { join } from 'node:path';
+import process from 'node:process';
 import { promisify } from 'node:util';
 
 import { goDown } from './control.mjs';
@@ -91,6 +92,8 @@ export class Machine {
     if (!this.#on) return;
     const qemu = spawn('qemu-system-x86_64', args, { stdio: ['ignore', 'pipe', 'pipe'] });
     this.#qemu = qemu;
+    const orphan = () => qemu.kill('SIGKILL');
+    process.once('exit', orphan);
     for (const stream of [qemu.stdout, qemu.stderr]) {
       stream.setEncoding('utf8');
       stream.on('data', (text) => this.#write(text));
@@ -99,6 +102,7 @@ export class Machine {
       qemu.once('error', reject);
       qemu.once('close', resolve);
     });
+    process.off('exit', orphan);
     this.#qemu = undefined;
     this.#write('--- qemu ended\n');
   }
@@ -117,8 +121,8 @@ export class Machine {
   }
 
   /** Waits for a line on the serial console. */
-  line(pattern, timeout = 240_000) {
-    return new Promise((resolve, reject) => {
+  line(pattern, timeout = 600_000) {
+    const found = new Promise((resolve, reject) => {
       const timer = setTimeout(() => {
         this.#listeners.delete(look);
         reject(new Error(`no line ${pattern} on the serial console for ${timeout / 1000} s`));
@@ -130,7 +134,10 @@ export class Machine {
         resolve(line);
       };
       this.#listeners.add(look);
+      timer.unref(); // what has failed meanwhile need not wait for it
     });
+    found.catch(() => {}); // it may be awaited only after something else, which fails too
+    return found;
   }
 
   /** A power cut. */
@@ -151,7 +158,6 @@ export class Machine {
   /** Lets it reboot, and waits for it to be back. */
   async reboot(guest) {
     const next = this.#control.next();
-    next.catch(() => {}); // when it cannot go down in the first place
     await goDown(guest, 'reboot.target');
     return await next;
   }

@@ -91,8 +91,8 @@ async function test(work) {
       const config = {
         interval: 5,
         healthCommand: ['/usr/lib/boot-test/healthy'],
-        healthTimeout: 10,
-        stallTimeout: 30,
+        healthTimeout: 20,
+        stallTimeout: 120,
       };
       await writeFile(join(etc, 'update-agent.json'), JSON.stringify(config));
     }
