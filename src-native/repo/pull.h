@@ -9,7 +9,8 @@
 namespace ostree {
 
 // Of a view, which has one handle: a pull that fails would abort the transaction
-// that is open on it, unless it is told that it runs inside. Told so where there is none, it aborts the process.
+// that is open on it, unless it is told that it runs inside. Told so where there is none, it aborts the
+// process.
 bool InTransaction(OstreeRepo* handle);
 
 std::optional<std::chrono::milliseconds> StallTimeout(const PullOptions& options);
