@@ -231,6 +231,33 @@ describe('retain', () => {
     expect(await cliFsck(cli.path)).toBe(true);
   });
 
+  it('loses nothing that another process writes meanwhile, its deltas neither', async () => {
+    const cli = await cliRepo('archive');
+    await cli.commit('main', { base: 'base' });
+    await using repo = await Repo.open(cli.path);
+    let writing = true;
+    const write = async (): Promise<string> => {
+      let head = '';
+      for (let i = 0; i < 8; i++) {
+        head = await cli.commit('main', { shared: `${i % 3}`, own: `${i}` });
+        await cli.ostree('static-delta', 'generate', '--empty', '--inline', `--to=${head}`);
+      }
+      return head;
+    };
+    const written = write().finally(() => (writing = false));
+    let rounds = 0;
+    while (writing) {
+      await repo.retain({ keep: { depth: 0 } });
+      rounds++;
+    }
+    const head = await written;
+    expect(rounds).toBeGreaterThan(0);
+    expect(await repo.retain({ keep: { depth: 0 } })).toMatchObject({ kept: [head] });
+    expect(await repo.resolveRev('main')).toBe(head);
+    expect((await repo.deltas.list()).map(({ name }) => name)).toEqual([head]);
+    expect(await cliFsck(cli.path)).toBe(true);
+  });
+
   it('waits for the locks of others, and stops when aborted', async () => {
     const { cli } = await history({ main: [2, 1] });
     await using repo = await Repo.open(cli.path);
