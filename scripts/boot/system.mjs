@@ -13,7 +13,7 @@ const LOOK = `
   const writable = (path) => fs.writeFile(path + '/probe', '').then(() => fs.rm(path + '/probe').then(() => true), (error) => error.code);
   return {
     booted: short(booted), staged: short(staged), pending: short(pending), rollback: short(rollback),
-    refspec: booted.origin.refspec, checksum: booted.checksum, id: booted.id,
+    refspec: booted.origin.refspec, checksum: booted.checksum, deployment: booted.id,
     tree: await read('/usr/lib/boot-test/version'),
     writable: { usr: await writable('/usr'), sysroot: await writable('/sysroot'), etc: await writable('/etc'), var: await writable('/var') },
     etc: {
