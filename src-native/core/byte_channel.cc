@@ -1,8 +1,11 @@
 #include "byte_channel.h"
 
+#include <poll.h>
+#include <sys/eventfd.h>
 #include <sys/socket.h>
 
 #include "executor.h"
+#include "on_cancel.h"
 
 namespace ostree {
 
@@ -10,15 +13,19 @@ ByteChannel::ByteChannel(int& theirs) {
   int ends[2];
   if (socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, ends) < 0) throw Failure::Errno("socketpair", "");
   ours_ = Fd(ends[0]);
-  theirs = ends[1];
+  Fd other(ends[1]);
+  wake_ = Fd(eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK));
+  if (!wake_) throw Failure::Errno("eventfd", "");
+  theirs = other.release();
 }
 
 void ByteChannel::Wait(short events, GCancellable* cancellable) const {
   OwnThreads::Waiting waiting;  // or sixteen that wait for each other would do so for ever
-  GPollFD fds[2] = {{ours_.get(), static_cast<gushort>(events), 0}, {}};
-  bool wakes = g_cancellable_make_pollfd(cancellable, &fds[1]);
-  g_poll(fds, wakes ? 2 : 1, -1);
-  if (wakes) g_cancellable_release_fd(cancellable);
+  OnCancel wakes(cancellable, [wake = wake_.get()] { eventfd_write(wake, 1); });
+  pollfd fds[2] = {{ours_.get(), events, 0}, {wake_.get(), POLLIN, 0}};
+  poll(fds, 2, -1);
+  eventfd_t ignored;
+  eventfd_read(wake_.get(), &ignored);
   ThrowIfCancelled(cancellable);
 }
 
@@ -30,7 +37,7 @@ void ByteChannel::Write(const void* data, size_t size, GCancellable* cancellable
     if (count > 0)
       at += static_cast<size_t>(count);
     else if (errno == EAGAIN)
-      Wait(G_IO_OUT, cancellable);
+      Wait(POLLOUT, cancellable);
     else if (errno != EINTR)
       throw Failure::Errno("send", "");
   }
@@ -45,7 +52,7 @@ size_t ByteChannel::Read(void* data, size_t size, GCancellable* cancellable) {
     if (count == 0 && !finished_) throw Failure("FAILED", "The stream broke off");
     if (count == 0) return 0;
     if (errno == EAGAIN)
-      Wait(G_IO_IN, cancellable);
+      Wait(POLLIN, cancellable);
     else if (errno != EINTR)
       throw Failure::Errno("recv", "");
   }

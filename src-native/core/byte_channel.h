@@ -36,6 +36,8 @@ class ByteChannel {
   std::atomic<bool> finished_ = false;
   std::mutex mutex_;  // one operation uses it; JS may start several with it
   Fd ours_;
+  Fd wake_;  // written to when the operation is cancelled; GLib's own would end the process where there is
+             // none
 };
 
 Napi::Value ChannelNew(const Napi::CallbackInfo& info);     // () => { channel, fd }

@@ -4,6 +4,7 @@
 #include <condition_variable>
 #include <list>
 
+#include "main_context.h"
 #include "thread.h"
 #include "thread_pool.h"
 
@@ -14,19 +15,13 @@ constexpr size_t kMaxOwnThreads = 16;
 constexpr size_t kMaxWaitingThreads = 64;  // beyond the 16; more than these count like any other
 constexpr unsigned kReadThreads = 4;
 
-// libostree iterates the thread-default context; without one of its own, two
-// operations would dispatch each other's sources.
-class MainContextScope {
- public:
-  MainContextScope() { g_main_context_push_thread_default(context_.get()); }
-  ~MainContextScope() { g_main_context_pop_thread_default(context_.get()); }
-
- private:
-  Shared<GMainContext> context_ = Shared<GMainContext>::Take(g_main_context_new());
-};
-
 void RunWithContext(Operation& operation) {
-  MainContextScope context;
+  std::optional<MainContextScope> context;
+  try {
+    context.emplace();
+  } catch (const Failure& no_descriptor) {
+    return operation.Refuse(no_descriptor);
+  }
   operation.Run();
 }
 
@@ -233,7 +228,6 @@ struct DedicatedThread::Queue {
   bool closed = false;
 
   void Main() {
-    MainContextScope context;
     std::unique_lock lock(mutex);
     for (;;) {
       changed.wait(lock, [this] { return closed || !operations.empty(); });
@@ -244,7 +238,7 @@ struct DedicatedThread::Queue {
       auto operation = std::move(operations.front());
       operations.pop_front();
       lock.unlock();
-      operation->Run();
+      RunWithContext(*operation);
       operation = nullptr;
       lock.lock();
     }

@@ -80,14 +80,21 @@ void JsThread::Settle(Napi::Env env, Operation& operation) {
   if (halves_.empty()) doorbell_->KeepAlive(false);
   auto& half = node.mapped();
   auto outcome = operation.TakeOutcome();
-  if (half.thrown) return half.deferred.Reject(half.thrown->Value());
-  if (outcome.failure) return half.deferred.Reject(ToJs(env, *outcome.failure));
+  auto settle = [&] {
+    if (half.thrown) return half.deferred.Reject(half.thrown->Value());
+    if (outcome.failure) return half.deferred.Reject(ToJs(env, *outcome.failure));
+    try {
+      half.deferred.Resolve(outcome.value(env));
+    } catch (const Failure& failure) {  // a variant with too much in it
+      half.deferred.Reject(ToJs(env, failure));
+    }
+  };
   try {
-    half.deferred.Resolve(outcome.value(env));
+    settle();
   } catch (const Napi::Error& error) {
     half.deferred.Reject(error.Value());
-  } catch (const Failure& failure) {  // a variant with too much in it
-    half.deferred.Reject(ToJs(env, failure));
+  } catch (const std::exception& error) {  // no memory, or a failure whose details are too many
+    half.deferred.Reject(Napi::Error::New(env, error.what()).Value());
   }
 }
 

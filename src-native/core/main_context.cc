@@ -1,10 +1,81 @@
 #include "main_context.h"
 
+#include <sys/eventfd.h>
 #include <sys/socket.h>
 
+#include <mutex>
 #include <vector>
 
+#include "failure.h"
+
 namespace ostree {
+namespace {
+
+// Contexts that nothing runs in. What ends a lock or a transaction finds one that what began it left,
+// although there may be no more descriptors by then.
+struct Spare {
+  static constexpr size_t kMost = 8;
+  Spare() { contexts.reserve(kMost); }
+  std::mutex mutex;
+  std::vector<Shared<GMainContext>> contexts;
+};
+
+// Never destroyed: threads may still run while the process exits.
+Spare& TheSpare() {
+  static auto* spare = new Spare;
+  return *spare;
+}
+
+Shared<GMainContext> TakeContext() {
+  auto& spare = TheSpare();
+  {
+    std::lock_guard lock(spare.mutex);
+    if (!spare.contexts.empty()) {
+      auto context = std::move(spare.contexts.back());
+      spare.contexts.pop_back();
+      return context;
+    }
+  }
+  RequireDescriptors(1);
+  return Shared<GMainContext>::Take(g_main_context_new());
+}
+
+// Whether all that was attached to it is gone: what waits for a descriptor, for a time, or to be dispatched.
+bool IsEmpty(GMainContext* context) {
+  if (!g_main_context_acquire(context)) return false;
+  gint priority = 0, timeout = -1;
+  bool ready = g_main_context_prepare(context, &priority);
+  GPollFD own;  // by which it is woken
+  auto count = g_main_context_query(context, G_MAXINT, &timeout, &own, 1);
+  g_main_context_release(context);
+  return !ready && timeout < 0 && count <= 1;
+}
+
+}  // namespace
+
+void RequireDescriptors(unsigned count) {
+  std::vector<Fd> fds;
+  fds.reserve(count);
+  for (unsigned i = 0; i < count; i++) {
+    fds.emplace_back(eventfd(0, EFD_CLOEXEC));
+    if (fds.back()) continue;
+    auto failure = Failure::Errno("eventfd", "");
+    failure.message += "; the process needs more descriptors (ulimit -n), or must close some";
+    throw failure;
+  }
+}
+
+MainContextScope::MainContextScope() : context_(TakeContext()) {
+  g_main_context_push_thread_default(context_.get());
+}
+
+MainContextScope::~MainContextScope() {
+  g_main_context_pop_thread_default(context_.get());
+  if (!IsEmpty(context_.get())) return;
+  auto& spare = TheSpare();
+  std::lock_guard lock(spare.mutex);
+  if (spare.contexts.size() < Spare::kMost) spare.contexts.push_back(context_);
+}
 
 ContextTimer::ContextTimer(std::chrono::milliseconds period, std::function<void()> tick)
     : tick_(std::move(tick)),

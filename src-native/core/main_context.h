@@ -1,5 +1,5 @@
 // The thread-default main context of an operation that libostree iterates:
-// what a pull waits in.
+// what a pull waits in; and what must be there before GLib makes one.
 #pragma once
 
 #include <chrono>
@@ -8,6 +8,26 @@
 #include "ptr.h"
 
 namespace ostree {
+
+// GLib ends the process where it finds no descriptor to wake a thread by. Throws what an operation can fail
+// with where there are not so many left; asked for before GLib is.
+void RequireDescriptors(unsigned count);
+// For what makes more of them inside libostree and GLib, where nothing can look beforehand: asking servers,
+// starting programs.
+constexpr unsigned kDescriptorsOfMany = 16;
+
+// The thread-default main context of what runs on this thread as long as this object lives: libostree
+// iterates it, and without one of its own two operations would dispatch each other's sources. It serves
+// whatever runs next, unless something was left in it. Throws where there is none and no descriptor for one.
+class MainContextScope {
+ public:
+  MainContextScope();
+  ~MainContextScope();
+  MainContextScope(const MainContextScope&) = delete;
+
+ private:
+  const Shared<GMainContext> context_;
+};
 
 // Calls back on this thread, again and again, while its context is iterated.
 // tick() must not throw.

@@ -1,5 +1,6 @@
 #include "running.h"
 
+#include <algorithm>
 #include <chrono>
 #include <condition_variable>
 #include <map>
@@ -13,6 +14,13 @@ namespace {
 
 constexpr auto kAbandonedDeadline = std::chrono::seconds(1);
 constexpr auto kDeadline = std::chrono::seconds(5);
+// An ending process tears its Workers down one after another, and does not say so. Those that come right
+// after one that was waited for in vain count from its start; what they have to cancel gets a moment, until
+// all have had 6 s.
+constexpr auto kRightAfter = std::chrono::seconds(1);
+constexpr auto kMoment = std::chrono::milliseconds(200);
+constexpr auto kDeadlineOfAll = std::chrono::seconds(6);
+using Time = std::chrono::steady_clock::time_point;
 
 struct Registry {
   std::mutex mutex;
@@ -20,6 +28,8 @@ struct Registry {
   // Whether somebody already waited for it in vain: nobody else then does.
   std::map<std::shared_ptr<Operation>, bool> operations;
   bool exiting = false;
+  // Of the last ones that were waited for in vain, one after another.
+  Time first_began, last_ended;
 };
 
 // Never destroyed: threads may still run while the process exits.
@@ -27,6 +37,25 @@ Registry& TheRegistry() {
   static auto* registry = new Registry;
   return *registry;
 }
+
+// What is waited for in one teardown, and until when.
+class Patience {
+ public:
+  explicit Patience(const Registry& registry)
+      : began_(std::chrono::steady_clock::now()),
+        first_began_(began_ - registry.last_ended < kRightAfter ? registry.first_began : began_) {}
+
+  Time Until(std::chrono::seconds deadline) const {
+    return std::max(first_began_ + deadline, std::min(began_ + kMoment, first_began_ + kDeadlineOfAll));
+  }
+  void InVain(Registry& registry) const {
+    registry.first_began = first_began_;
+    registry.last_ended = std::chrono::steady_clock::now();
+  }
+
+ private:
+  const Time began_, first_began_;
+};
 
 }  // namespace
 
@@ -58,8 +87,8 @@ bool StopAll(const Doorbell* environment) {
   for (const auto& operation : to_cancel) operation->Cancel();
   to_cancel.clear();
 
-  auto start = std::chrono::steady_clock::now();
   std::unique_lock lock(registry.mutex);
+  Patience patience(registry);
   for (;;) {
     bool any = false, worth_waiting = false, urgent = false;
     for (const auto& [operation, waited] : registry.operations) {
@@ -71,11 +100,12 @@ bool StopAll(const Doorbell* environment) {
     }
     if (!any) return true;
     if (!worth_waiting) return false;
-    auto deadline = start + (urgent ? kDeadline : kAbandonedDeadline);
+    auto deadline = patience.Until(urgent ? kDeadline : kAbandonedDeadline);
     if (registry.changed.wait_until(lock, deadline) == std::cv_status::timeout &&
         std::chrono::steady_clock::now() >= deadline) {
       for (auto& [operation, waited] : registry.operations)
         if (mine(operation)) waited = true;
+      patience.InVain(registry);
     }
   }
 }

@@ -22,8 +22,9 @@ class Guard {
 };
 
 // Cancels what runs for this environment (nullptr: for any), and waits until
-// it has ended: 1 s for abandoned network jobs, 5 s for the rest. False when
-// some of it still runs.
+// it has ended: 1 s for abandoned network jobs, 5 s for the rest, and not much
+// more for all that are torn down one after another. False when some of it still
+// runs.
 bool StopAll(const Doorbell* environment);
 
 // True from the moment when everything was stopped: what begins afterwards is

@@ -28,7 +28,26 @@ struct Start {
 // Set for a thread whose namespaces are not those of the process.
 thread_local bool elsewhere = false;
 
+thread_local bool is_ours = false;
+
+// What libostree and gpgme fork on a thread of ours begins as a child of Node's does: no signal blocked, for
+// gpg-agent, say, must end by SIGTERM, and none handled, for until it runs another program, Node's handlers
+// would write into Node's own pipe. Leaving those signals unblocked that Node does not handle would not do:
+// SIGTERM and SIGINT it handles always.
+void UnblockInChild() {
+  if (!is_ours) return;
+  for (int number = 1; number < NSIG; number++) {
+    struct sigaction action;
+    if (sigaction(number, nullptr, &action) < 0 || action.sa_handler == SIG_IGN) continue;
+    signal(number, SIG_DFL);
+  }
+  sigset_t none;
+  sigemptyset(&none);
+  pthread_sigmask(SIG_SETMASK, &none, nullptr);
+}
+
 void* Main(void* data) {
+  is_ours = true;
   std::unique_ptr<Start> start(static_cast<Start*>(data));
   pthread_setname_np(pthread_self(), start->name.c_str());
   // On Linux a nice value belongs to a thread, not to the process.
@@ -105,7 +124,10 @@ class Starter {
 
 void StartThread(const char* name, int nice, std::function<void()> main) {
   static std::once_flag once;
-  std::call_once(once, InstallExitHook);
+  std::call_once(once, [] {
+    InstallExitHook();
+    pthread_atfork(nullptr, nullptr, UnblockInChild);
+  });
   Start start{name, nice, std::move(main)};
   elsewhere ? Starter::Instance().Push(std::move(start)) : Create(std::move(start));
 }

@@ -1,6 +1,6 @@
 // Threads: never libuv's pool. Each is detached, has an 8 MB stack on every
-// libc, blocks all signals (they belong to Node's threads), and is stopped by
-// the operations it runs being cancelled.
+// libc, blocks all signals (they belong to Node's threads; what it forks does
+// not), and is stopped by the operations it runs being cancelled.
 #pragma once
 
 #include <functional>

@@ -1,5 +1,6 @@
 #include "pull.h"
 
+#include "core/main_context.h"
 #include "core/succession.h"
 #include "detached.h"
 #include "keyring.h"
@@ -94,6 +95,7 @@ Napi::Value Pull(const Napi::CallbackInfo& info) {
       auto handle = repo->OpenWriter(job.cancellable());
       Try(ostree_repo_is_writable, handle.get());
       CheckRemoteConfig(handle.get(), options.source);
+      RequireDescriptors(kDescriptorsOfMany);
       WaitForRepoLock(*repo, handle.get(), OSTREE_REPO_LOCK_SHARED, job.cancellable(), kLockTimeout);
       auto all = WithLocalDefaults(options, handle.get(), job.cancellable());
       CheckTrust(*repo, handle.get(), all);

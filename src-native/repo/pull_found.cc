@@ -3,6 +3,7 @@
 #include <algorithm>
 
 #include "await.h"
+#include "core/main_context.h"
 #include "core/succession.h"
 #include "found_remote.h"
 #include "pull.h"
@@ -123,6 +124,7 @@ Napi::Value PullFromRemotes(const Napi::CallbackInfo& info) {
     auto handle = repo->OpenWriter(job.cancellable());
     Try(ostree_repo_is_writable, handle.get());
     CheckCollectionRemotes(*repo, handle.get());
+    RequireDescriptors(kDescriptorsOfMany);
     WaitForRepoLock(*repo, handle.get(), OSTREE_REPO_LOCK_SHARED, job.cancellable(), kLockTimeout);
     auto variant = ToVariant(options, InTransaction(handle.get()));
     PullProgress progress(job, StallTimeout(options), Stalled(options));

@@ -1,5 +1,6 @@
 #include "remote_summary.h"
 
+#include "core/main_context.h"
 #include "core/validate.h"
 #include "fetch_options.h"
 #include "keyring.h"
@@ -57,6 +58,7 @@ Napi::Value RemoteSummary(const Napi::CallbackInfo& info) {
     return WithRemote(name, [&] {
       auto handle = repo->OpenWriter(job.cancellable());
       CheckRemoteConfig(handle.get(), name);
+      RequireDescriptors(kDescriptorsOfMany);
       if (RemoteReader(handle.get(), name).Flag("gpg-verify-summary", false))
         CheckKeyrings(*repo, handle.get(), name);
       return Fetch(handle.get(), name, options, job.cancellable());

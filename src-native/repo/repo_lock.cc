@@ -1,9 +1,11 @@
 #include "repo_lock.h"
 
 #include <fcntl.h>
-#include <poll.h>
 
 #include <algorithm>
+#include <condition_variable>
+
+#include "core/on_cancel.h"
 
 namespace ostree {
 namespace {
@@ -21,10 +23,18 @@ bool IsFree(int lock_file, OstreeRepoLockType type) {
 
 // Sleeps, but not longer than until cancelled.
 void Pause(std::chrono::milliseconds time, GCancellable* cancellable) {
-  GPollFD fd;
-  if (!g_cancellable_make_pollfd(cancellable, &fd)) return ThrowIfCancelled(cancellable);
-  g_poll(&fd, 1, static_cast<int>(time.count()));
-  g_cancellable_release_fd(cancellable);
+  std::mutex mutex;
+  std::condition_variable changed;
+  bool cancelled = false;
+  OnCancel wakes(cancellable, [&] {
+    std::lock_guard lock(mutex);
+    cancelled = true;
+    changed.notify_one();
+  });
+  {
+    std::unique_lock lock(mutex);
+    changed.wait_for(lock, time, [&] { return cancelled; });
+  }
   ThrowIfCancelled(cancellable);
 }
 

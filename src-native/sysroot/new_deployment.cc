@@ -1,5 +1,6 @@
 #include "new_deployment.h"
 
+#include "core/main_context.h"
 #include "engine/tree_check.h"
 #include "finalize.h"
 #include "sysroot.h"
@@ -96,6 +97,7 @@ Changed Deploy(Sysroot& sysroot, NewDeployment& plan, DeployProgress& progress, 
   if (plan.stage) RequireBooted(sysroot);
   CheckBootLoader(sysroot, 1);
   CheckWholeCommit(sysroot.repo_handle(), Checksum::FromHex(plan.checksum), job.cancellable());
+  RequireDescriptors(kDescriptorsOfMany);
   // What earlier attempts left.
   PrepareCleanUp(sysroot, job.cancellable());
   progress.Phase("checkout");

@@ -4,6 +4,7 @@ import { getEventListeners } from 'node:events';
 import { OstreeError, Repo } from 'ostree';
 import { describe, expect, it } from 'vitest';
 
+import { runModule } from '../support/child.js';
 import { holdLock } from '../support/lock-holder.js';
 import { cliRepo } from '../support/repo.js';
 
@@ -66,6 +67,26 @@ describe('abort', () => {
       expect(result).toEqual({ status: 'rejected', reason });
     process.off('warning', warn);
     expect(warnings).toEqual([]);
+  });
+});
+
+describe('a failure that cannot become an error', () => {
+  it('is one all the same', async () => {
+    const { cli, repo } = await repoWithCommit();
+    await repo.close();
+    const ended = await runModule(
+      `
+      import { Repo } from 'ostree';
+      const repo = await Repo.open(process.argv[1]);
+      Object.defineProperty(Object.prototype, 'failure', { set() { throw new Error('a setter'); }, configurable: true });
+      console.log(await repo.resolveRev('missing').catch((error) => error.message));
+      delete Object.prototype.failure;
+      console.log(await repo.resolveRev('missing').catch((error) => error.code));
+      await repo.close();
+      `,
+      [cli.path],
+    );
+    expect(ended).toMatchObject({ exitCode: 0, stdout: 'a setter\nNOT_FOUND' });
   });
 });
 

@@ -1,10 +1,13 @@
 // How a process and its Workers end while native work runs. What runs is a wait
 // for a lock that another process holds: it lasts until it is cancelled.
+import { join } from 'node:path';
+
+import { execa } from 'execa';
 import { describe, expect, it } from 'vitest';
 
 import { runModule } from '../support/child.js';
 import { holdLock } from '../support/lock-holder.js';
-import { cliRepo } from '../support/repo.js';
+import { cliRepo, temporaryDirectory } from '../support/repo.js';
 
 async function busyRepo() {
   const cli = await cliRepo();
@@ -136,6 +139,34 @@ describe('Workers', () => {
     );
     expect(ended).toMatchObject({ exitCode: 0, signal: undefined });
     expect(ended.stdout.split('\n')).toEqual(Array(5).fill(checksum));
+  });
+
+  it('are waited for together at process.exit() where nothing can cancel what they do', async () => {
+    const cli = await cliRepo();
+    const fifo = join(await temporaryDirectory(), 'fifo');
+    await execa('mkfifo', [fifo]);
+    const ended = await runModule(
+      `
+      import { Worker } from 'node:worker_threads';
+      import { once } from 'node:events';
+      const [, path, fifo] = process.argv;
+      const source = \`
+        import { parentPort, workerData } from 'node:worker_threads';
+        import { Repo } from 'ostree';
+        const repo = await Repo.open(workerData.path);
+        repo.commit({ tree: { tar: workerData.fifo } }).catch(() => {}); // nobody ever writes to it
+        await repo.fsck();
+        parentPort.postMessage('');\`;
+      const workers = [1, 2, 3].map(() => new Worker(source, { eval: true, workerData: { path, fifo } }));
+      await Promise.all(workers.map((worker) => once(worker, 'message')));
+      console.log(Date.now());
+      process.exit(5);`,
+      [cli.path, fifo],
+    );
+    expect(ended).toMatchObject({ exitCode: 5, signal: undefined });
+    const waited = Date.now() - Number(ended.stdout);
+    expect(waited).toBeGreaterThan(4_900);
+    expect(waited).toBeLessThan(7_500); // 6 s, and the end of the process
   });
 
   it('with a call running do not keep process.exit() from ending', async () => {
