@@ -50,14 +50,14 @@ class SourceCheck {
   }
 
  private:
-  // What is missing or damaged, libostree reports in its own words.
+  // What is missing, libostree reports in its own words, or does without.
   template <class Parse>
   auto Parsed(const ObjectId& object, const Parse& parse) const -> std::optional<decltype(parse(nullptr))> {
     try {
       return parse(LoadMetadata(source_, object).get());
     } catch (const Failure& failure) {
-      if (failure.Is("CANCELLED")) throw;
-      return {};
+      if (failure.Is("NOT_FOUND")) return {};
+      throw;
     }
   }
 
@@ -124,7 +124,10 @@ class SourceCheck {
         auto dir = LoadCommitRoot(source_, commit, path);
         roots_.push_back({dir.contents, dir.metadata});
       } catch (const Failure& failure) {
-        if (failure.Is("NOT_DIRECTORY")) AddFile(commit, path);
+        if (failure.Is("NOT_DIRECTORY"))
+          AddFile(commit, path);
+        else if (!failure.Is("NOT_FOUND"))
+          throw;
       }
     }
   }
@@ -138,6 +141,7 @@ class SourceCheck {
 
   void CheckFiles(std::vector<Checksum> files) const {
     std::sort(files.begin(), files.end());
+    if (!FileCheck::IsNeeded(source_)) return;
     auto new_check = [this] { return std::make_unique<FileCheck>(source_, cancellable_); };
     RunInBatches(files.size(), cancellable_, new_check, [&](FileCheck& check, size_t i) {
       gboolean is_here = FALSE;
@@ -161,8 +165,7 @@ class SourceCheck {
 
 void CheckLocalSource(OstreeRepo* repo, const PullOptions& options, GCancellable* cancellable) {
   auto source = OpenSource(repo, options, cancellable);
-  if (source && FileCheck::IsNeeded(source.get()))
-    SourceCheck(repo, source.get(), options, cancellable).Run();
+  if (source) SourceCheck(repo, source.get(), options, cancellable).Run();
 }
 
 }  // namespace ostree
