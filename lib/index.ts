@@ -154,6 +154,7 @@ export type { ExportTarOptions } from './tar.js';
 // publishing, serving
 export type { PublishTarget } from './publish.js';
 export type { ReceiverTarget } from './publish-http.js';
+export type { SshTarget } from './publish-ssh.js';
 export type { PublishProgress } from './publish-progress.js';
 export type { PublishedRef, PublishOptions, PublishResult } from './publish-types.js';
 export { createRepoReceiver } from './receiver.js';

@@ -8,10 +8,31 @@ import { OstreeError, type OstreeErrorCode } from './errors.js';
 import type { Store, Upload } from './publish-store.js';
 
 /** What `ostree init` makes. */
-const DIRECTORIES = ['objects', 'tmp', 'extensions', 'state', 'refs/heads', 'refs/mirrors', 'refs/remotes'];
+export const DIRECTORIES = [
+  'objects',
+  'tmp',
+  'extensions',
+  'state',
+  'refs/heads',
+  'refs/mirrors',
+  'refs/remotes',
+];
 const LEFT_OVER = /^publish-[0-9a-f]{16}$/;
 /** Milliseconds; of a file that nobody wrote to for so long, the writer is gone. */
 const ABANDONED = 3_600_000;
+
+/** Whether this is what a publisher who is gone left in `tmp/`. */
+export function isAbandoned(name: string, modified: number): boolean {
+  return LEFT_OVER.test(name) && Date.now() - modified > ABANDONED;
+}
+
+/** Files of an archive in a repository of another mode would be a mess. */
+export function checkArchive(name: string, config: Buffer | null): void {
+  if (config === null || /^mode=archive(?:-z2)?\s*$/m.test(config.toString())) return;
+  throw new OstreeError('NOT_SUPPORTED', `${name} is not an archive repository: publish into it as a Repo`, {
+    path: name,
+  });
+}
 
 function isMissing(error: unknown): boolean {
   const { code } = error as NodeJS.ErrnoException;
@@ -47,29 +68,17 @@ export class DirectoryStore implements Store {
   }
 
   async prepare(): Promise<void> {
-    await this.#checkMode();
+    checkArchive(this.name, await this.read('config'));
     try {
       for (const directory of DIRECTORIES) await mkdir(join(this.name, directory), { recursive: true });
     } catch (error) {
       throw failure(error, this.name);
     }
     for (const name of await readdir(join(this.name, 'tmp'))) {
-      if (!LEFT_OVER.test(name)) continue;
       const file = join(this.name, 'tmp', name);
       const status = await stat(file).catch(() => null);
-      if (status && Date.now() - status.mtimeMs > ABANDONED) await rm(file, { force: true });
+      if (status && isAbandoned(name, status.mtimeMs)) await rm(file, { force: true });
     }
-  }
-
-  /** Files of an archive in a repository of another mode would be a mess. */
-  async #checkMode(): Promise<void> {
-    const config = await this.read('config');
-    if (config === null || /^mode=archive(?:-z2)?\s*$/m.test(config.toString())) return;
-    throw new OstreeError(
-      'NOT_SUPPORTED',
-      `${this.name} is not an archive repository: open it, and publish into the Repo`,
-      { path: this.name },
-    );
   }
 
   async size(path: string): Promise<number | null> {

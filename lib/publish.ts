@@ -24,7 +24,9 @@ import { FilePublisher } from './publish-files.js';
 import { checkReceiverTarget, HttpPublisher, type ReceiverTarget } from './publish-http.js';
 import { Reporter } from './publish-progress.js';
 import { RepoPublisher } from './publish-repo.js';
+import { RetryingStore } from './publish-retry.js';
 import { PublishSource } from './publish-source.js';
+import { checkSshTarget, SshStore, type SshTarget, sshTargetOf } from './publish-ssh.js';
 import type { Store } from './publish-store.js';
 import type { Outcome, PublishOptions, PublishResult, PublishRules, PublishWork } from './publish-types.js';
 import { Repo } from './repo.js';
@@ -37,8 +39,9 @@ import { checkSigners } from './sign.js';
  * - a path or `{ directory }`: a directory in the layout of an archive repository, which a file server may serve
  * - a {@link Repo}: another repository of this machine, of any mode
  * - an `http:` or `https:` URL, or `{ url }`: a receiver, made by {@link createRepoReceiver}
+ * - an `ssh:` URL (`ssh://user@host:port/path`), or `{ ssh, path }`: a directory of another machine
  */
-export type PublishTarget = string | Repo | { directory: string } | ReceiverTarget;
+export type PublishTarget = string | Repo | { directory: string } | ReceiverTarget | SshTarget;
 
 const PUBLISH: Names<PublishOptions> = {
   refs: true,
@@ -92,14 +95,19 @@ function publisherFor(target: PublishTarget): Publisher {
   if (typeof target === 'string') {
     checkName(target, 'target');
     if (/^https?:\/\//i.test(target)) return publisherFor({ url: target });
+    if (/^ssh:\/\//i.test(target)) return publisherFor(sshTargetOf(target));
     if (/^[a-z][a-z0-9+.-]*:\/\//i.test(target))
-      throw valueError('target', `must be a path, or a URL of http: or https:. Received '${target}'`);
+      throw valueError('target', `must be a path, or a URL of http:, https: or ssh:. Received '${target}'`);
     return publisherFor({ directory: target });
   }
   checkObject(target, 'target');
   if ('url' in target) {
     checkReceiverTarget(target);
     return (work) => new HttpPublisher(target, work).run();
+  }
+  if ('ssh' in target) {
+    checkSshTarget(target);
+    return (work) => publishFiles(new RetryingStore(new SshStore(target), work.rules), work);
   }
   if (!('directory' in target))
     throw typeError('target', 'a path, a URL, a Repo or an object that names one', target);
