@@ -154,6 +154,8 @@ export type { ExportTarOptions } from './tar.js';
 // publishing, serving
 export type { PublishTarget } from './publish.js';
 export type { ReceiverTarget } from './publish-http.js';
+export { type AwsS3Client, type S3AdapterOptions, s3Adapter } from './publish-aws.js';
+export type { S3Adapter, S3PutOptions, S3Target } from './publish-s3.js';
 export type { SshTarget } from './publish-ssh.js';
 export type { PublishProgress } from './publish-progress.js';
 export type { PublishedRef, PublishOptions, PublishResult } from './publish-types.js';

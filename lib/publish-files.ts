@@ -234,7 +234,8 @@ export class FilePublisher {
     // A client that meets one with another one's signature fails and tries again: let that be a moment.
     if (signature) await this.#sendSmall(signature);
     await this.#sendSmall(summary);
-    if (!signature) await this.#remove('summary.sig');
+    if (!signature && (await this.#store.size('summary.sig', this.#signal)) !== null)
+      await this.#remove('summary.sig');
     this.#outcome.summary = true;
   }
 

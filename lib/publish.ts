@@ -26,6 +26,7 @@ import { Reporter } from './publish-progress.js';
 import { RepoPublisher } from './publish-repo.js';
 import { RetryingStore } from './publish-retry.js';
 import { PublishSource } from './publish-source.js';
+import { checkS3Target, listing, S3Store, type S3Target } from './publish-s3.js';
 import { checkSshTarget, SshStore, type SshTarget, sshTargetOf } from './publish-ssh.js';
 import type { Store } from './publish-store.js';
 import type { Outcome, PublishOptions, PublishResult, PublishRules, PublishWork } from './publish-types.js';
@@ -40,8 +41,9 @@ import { checkSigners } from './sign.js';
  * - a {@link Repo}: another repository of this machine, of any mode
  * - an `http:` or `https:` URL, or `{ url }`: a receiver, made by {@link createRepoReceiver}
  * - an `ssh:` URL (`ssh://user@host:port/path`), or `{ ssh, path }`: a directory of another machine
+ * - `{ s3, prefix }`: a bucket, by an adapter
  */
-export type PublishTarget = string | Repo | { directory: string } | ReceiverTarget | SshTarget;
+export type PublishTarget = string | Repo | { directory: string } | ReceiverTarget | SshTarget | S3Target;
 
 const PUBLISH: Names<PublishOptions> = {
   refs: true,
@@ -108,6 +110,13 @@ function publisherFor(target: PublishTarget): Publisher {
   if ('ssh' in target) {
     checkSshTarget(target);
     return (work) => publishFiles(new RetryingStore(new SshStore(target), work.rules), work);
+  }
+  if ('s3' in target) {
+    checkS3Target(target);
+    return async (work) => {
+      if (work.rules.prune) listing(target.s3);
+      return await publishFiles(new RetryingStore(new S3Store(target), work.rules), work);
+    };
   }
   if (!('directory' in target))
     throw typeError('target', 'a path, a URL, a Repo or an object that names one', target);
