@@ -11,6 +11,7 @@ import {
   type PublishRules,
   type PublishWork,
 } from './publish-types.js';
+import type { RefInfo } from './refs.js';
 import type { Repo } from './repo.js';
 import { Tasks } from './tasks.js';
 import type { Transaction } from './transaction.js';
@@ -164,16 +165,18 @@ export class RepoPublisher {
     const { dryRun, prune, sign } = this.#rules;
     const { pruned } = this.#outcome;
     const options = { signal: this.#signal };
-    const unwanted: string[] = [];
+    const unwanted: RefInfo[] = [];
     if (prune) {
       const wanted = new Set(refs.filter((ref) => ref.collectionId === undefined).map(({ ref }) => ref));
       const there = await this.#target.listRefs({ remotes: false, mirrors: false, ...options });
       // The target's own metadata, made together with its summary.
       const own = (ref: string) => wanted.has(ref) || ref === 'ostree-metadata';
-      unwanted.push(...there.map(({ ref }) => ref).filter((ref) => !own(ref)));
+      unwanted.push(...there.filter(({ ref }) => !own(ref)));
     }
-    pruned.refs = unwanted;
-    if (!dryRun) for (const ref of unwanted) await this.#target.deleteRef(ref, options);
+    pruned.refs = unwanted.map(({ ref }) => ref);
+    if (!dryRun)
+      for (const { ref, checksum } of unwanted)
+        await this.#target.deleteRef(ref, { ...options, expected: checksum });
     this.#reporter.phase('summary');
     if (this.#target.mode === 'archive') {
       if (!dryRun) await this.#target.summary.regenerate({ ...options, sign });

@@ -52,6 +52,8 @@ export class Acceptance {
   readonly #finish: Finish;
   /** The uploads on top of the repository. */
   #view: Repo | undefined;
+  /** Refs that a prune deletes, as they were when it was allowed. */
+  #doomed: RefInfo[] = [];
 
   constructor(repo: Repo, staging: Staging, finish: Finish, rules: AcceptRules) {
     this.#repo = repo;
@@ -77,6 +79,7 @@ export class Acceptance {
     } finally {
       await this.#view.close();
     }
+    await this.#staging.discard();
     const pruned: Finished['pruned'] = { refs: [], deltas: 0, objects: 0 };
     if (this.#finish.prune) pruned.refs = await this.#deleteOtherRefs();
     if (summary) await this.#repo.summary.regenerate({ ...summary, signal });
@@ -85,7 +88,6 @@ export class Acceptance {
       pruned.objects = (await this.#repo.prune({ refsOnly: true, signal })).pruned;
       pruned.deltas = before - (await this.#repo.deltas.list({ signal })).length;
     }
-    await this.#staging.discard();
     return { summary: summary !== null, pruned };
   }
 
@@ -100,7 +102,8 @@ export class Acceptance {
       await permit({ action: 'ref', ref, collectionId: collectionId ?? null, from: expected, to: checksum });
     if (!this.#finish.prune) return;
     await permit({ action: 'prune' });
-    for (const { ref, checksum } of await this.#otherRefs())
+    this.#doomed = await this.#otherRefs();
+    for (const { ref, checksum } of this.#doomed)
       await permit({ action: 'ref', ref, collectionId: null, from: checksum, to: null });
   }
 
@@ -307,7 +310,7 @@ export class Acceptance {
 
   async #deleteOtherRefs(): Promise<string[]> {
     const deleted: string[] = [];
-    for (const { ref, checksum } of await this.#otherRefs()) {
+    for (const { ref, checksum } of this.#doomed) {
       await this.#repo.deleteRef(ref, { expected: checksum, signal: this.#rules.signal });
       deleted.push(ref);
     }

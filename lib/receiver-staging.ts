@@ -2,7 +2,7 @@
 // is published to.
 import { createHash, randomBytes } from 'node:crypto';
 import { createReadStream } from 'node:fs';
-import { mkdir, open, readdir, readFile, rename, rm, stat, utimes } from 'node:fs/promises';
+import { mkdir, open, readdir, rename, rm, stat, utimes } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 import type { Readable } from 'node:stream';
 
@@ -74,8 +74,37 @@ export function uploadKind(path: string): 'object' | 'commitmeta' | 'delta' | nu
   return kind === 'object' && name.type !== 'tombstone-commit' ? 'object' : null;
 }
 
+function busy(): OstreeError {
+  return new OstreeError('LOCKED', 'What was uploaded is being uploaded or taken in just now', {
+    details: { holder: 'this-process' },
+  });
+}
+
+const STAGING = /^publish-[0-9a-f]{32}(?:-[0-9a-f]{16})?$/;
+
+/** Deletes the oldest of what publishers who are gone have left, so that with one more there are at most `max`. */
+export async function evict(repo: string, max: number, active: (key: string) => boolean): Promise<void> {
+  const left: { path: string; modified: number }[] = [];
+  let total = 0;
+  for (const name of await readdir(join(repo, 'tmp'))) {
+    if (!STAGING.test(name)) continue;
+    total++;
+    const path = join(repo, 'tmp', name);
+    const status = active(name.slice('publish-'.length, 'publish-'.length + 32))
+      ? null
+      : await stat(path).catch(() => null);
+    if (status) left.push({ path, modified: status.mtimeMs });
+  }
+  left.sort((a, b) => a.modified - b.modified);
+  for (const { path } of left.slice(0, Math.max(0, total - max + 1)))
+    await rm(path, { recursive: true, force: true });
+}
+
 export class Staging {
-  readonly path: string;
+  /** Where it is while it takes uploads. */
+  readonly #home: string;
+  #path: string;
+  #making: Promise<void> | undefined;
   readonly #parent: string;
   readonly #limits: StagingLimits;
   /** Bytes that are here, or on their way. */
@@ -83,7 +112,8 @@ export class Staging {
   #uploads = 0;
 
   private constructor(path: string, parent: string, limits: StagingLimits) {
-    this.path = path;
+    this.#home = path;
+    this.#path = path;
     this.#parent = parent;
     this.#limits = limits;
   }
@@ -91,25 +121,63 @@ export class Staging {
   /** What an earlier try has uploaded is there still. libostree deletes it from `tmp/` when nobody came back for a day. */
   static async open(repo: string, id: string, limits: StagingLimits): Promise<Staging> {
     const staging = new Staging(join(repo, 'tmp', `publish-${id}`), repo, limits);
-    await staging.#make();
+    await staging.#ready();
+    for (const file of await staging.files()) staging.#size += (await sizeOf(join(staging.#path, file))) ?? 0;
     return staging;
   }
 
-  async #make(): Promise<void> {
-    const repo = await Repo.create(this.path, { mode: 'archive' });
+  /** Made once; again after its content was taken in. */
+  async #ready(): Promise<void> {
+    this.#making ??= this.#make(this.#home);
+    try {
+      await this.#making;
+    } catch (error) {
+      this.#making = undefined;
+      throw error;
+    }
+  }
+
+  async #make(path: string): Promise<void> {
+    const repo = await Repo.create(path, { mode: 'archive' });
     try {
       await repo.config.set('core.parent', this.#parent);
     } finally {
       await repo.close();
     }
-    await rm(join(this.path, 'uploads'), { recursive: true, force: true });
-    await mkdir(join(this.path, 'uploads'));
-    for (const path of await this.files()) this.#size += (await sizeOf(join(this.path, path))) ?? 0;
-    await utimes(this.path, new Date(), new Date());
+    await rm(join(path, 'uploads'), { recursive: true, force: true });
+    await mkdir(join(path, 'uploads'));
+    await utimes(path, new Date(), new Date());
   }
 
-  get busy(): boolean {
-    return this.#uploads > 0;
+  get path(): string {
+    return this.#path;
+  }
+
+  /**
+   * Takes it to where nobody, in whatever process, can put anything more in: what is verified now must be what moves.
+   *
+   * @throws {OstreeError} `LOCKED` while something is being uploaded
+   */
+  async seal(): Promise<void> {
+    if (this.#uploads > 0 || this.#path !== this.#home) throw busy();
+    this.#path = `${this.#home}-${randomBytes(8).toString('hex')}`;
+    try {
+      await this.#ready();
+      await rename(this.#home, this.#path);
+    } catch (error) {
+      this.#path = this.#home;
+      this.#making = undefined;
+      throw error;
+    }
+  }
+
+  /** Takes it back, for another try. */
+  async unseal(): Promise<void> {
+    const sealed = this.#path;
+    this.#path = this.#home;
+    if (this.#making === undefined) return; // its content was taken in
+    // Another process may have begun anew there.
+    await rename(sealed, this.#home).catch(() => rm(sealed, { recursive: true, force: true }));
   }
 
   /** A repository that has what was uploaded, and what its parent has. */
@@ -139,21 +207,28 @@ export class Staging {
     return await digestOf(join(this.path, path));
   }
 
-  async read(path: string): Promise<Buffer> {
-    return await readFile(join(this.path, path));
-  }
-
   async forget(path: string): Promise<void> {
+    this.#size -= (await sizeOf(join(this.path, path))) ?? 0;
     await rm(join(this.path, path), { force: true });
   }
 
   /** Takes a file of exactly this size. */
   async put(path: string, size: number, content: Readable): Promise<void> {
+    if (this.#path !== this.#home) throw busy();
+    this.#uploads++;
+    try {
+      await this.#ready();
+      await this.#put(path, size, content);
+    } finally {
+      this.#uploads--;
+    }
+  }
+
+  async #put(path: string, size: number, content: Readable): Promise<void> {
     this.#checkSize(path, size);
     const temporary = join(this.path, 'uploads', randomBytes(8).toString('hex'));
     const target = join(this.path, path);
     this.#size += size;
-    this.#uploads++;
     try {
       const received = await write(temporary, content);
       if (received !== size)
@@ -166,8 +241,6 @@ export class Staging {
       this.#size -= size;
       await rm(temporary, { force: true });
       throw error;
-    } finally {
-      this.#uploads--;
     }
   }
 
@@ -189,6 +262,8 @@ export class Staging {
   }
 
   async discard(): Promise<void> {
+    this.#making = undefined;
+    this.#size = 0;
     await rm(this.path, { recursive: true, force: true });
   }
 }

@@ -16,7 +16,7 @@ import {
   receiverRequest,
   type ReceiverRequest,
 } from './receiver-requests.js';
-import { digestOf, Staging, type StagingLimits } from './receiver-staging.js';
+import { digestOf, evict, Staging, type StagingLimits } from './receiver-staging.js';
 import type { ReceiverAction, RepoReceiverOptions } from './receiver-types.js';
 import type { Repo } from './repo.js';
 import { innerOf } from './repo-inner.js';
@@ -26,6 +26,8 @@ import { inTurn } from './turns.js';
 
 /** Those who publish ask again after so many seconds. */
 const RETRY_AFTER = 1;
+const MAX_PUBLISHERS = 16;
+const MAX_CONCURRENT = 256;
 /** Bytes of a refused upload that are read so that the answer is, too. */
 const DRAIN = 1 << 20;
 /** Milliseconds after which a publisher that said nothing has its place taken. Its uploads stay. */
@@ -118,7 +120,8 @@ class Receiver {
     if (method !== 'POST' && method !== 'PUT') throw new HttpStatus(405, 'Only POST and PUT');
     const request = receiverRequest(req.url ?? '', method);
     if (!request) throw new HttpStatus(404, 'Nothing of that kind can be published');
-    if (this.#active > (this.#options.maxConcurrent ?? 256)) throw new HttpStatus(503, 'Too many requests');
+    if (this.#active > (this.#options.maxConcurrent ?? MAX_CONCURRENT))
+      throw new HttpStatus(503, 'Too many requests');
     await this.#permit(req, { action: 'connect' });
     const publisher = this.#publisherOf(req, request);
     publisher.requests++;
@@ -147,13 +150,21 @@ class Receiver {
     const idle = Date.now() - IDLE;
     for (const [other, { requests, lastSeen }] of this.#publishers)
       if (requests === 0 && lastSeen < idle) this.#publishers.delete(other);
-    if (this.#publishers.size >= (this.#options.maxPublishers ?? 16))
+    if (this.#publishers.size >= (this.#options.maxPublishers ?? MAX_PUBLISHERS))
       throw new HttpStatus(503, 'Too many publish at once');
-    const staging = Staging.open(this.#repo.path, key, this.#limits);
+    const staging = this.#open(key);
     const publisher: Publisher = { staging, requests: 0, lastSeen: Date.now() };
     this.#publishers.set(key, publisher);
     staging.catch(() => this.#publishers.delete(key));
     return publisher;
+  }
+
+  async #open(key: string): Promise<Staging> {
+    const { path } = this.#repo;
+    const { maxPublishers = MAX_PUBLISHERS } = this.#options;
+    // One that is known by its key goes on; of others not too much may be left lying about.
+    await evict(path, maxPublishers, (other) => other === key || this.#publishers.has(other));
+    return await Staging.open(path, key, this.#limits);
   }
 
   async #perform(req: IncomingMessage, { what, path }: ReceiverRequest, staging: Staging): Promise<Answer> {
@@ -175,21 +186,15 @@ class Receiver {
         };
         // One after another: each sees the refs that the one before has moved.
         return await inTurn(this, this.#closing.signal, async () => {
-          if (staging.busy)
-            throw new OstreeError('LOCKED', 'Something is still being uploaded', {
-              details: { holder: 'this-process' },
-            });
-          const finished = await new Acceptance(this.#repo, staging, finish, rules).run();
-          this.#forget(staging);
-          return finished;
+          await staging.seal();
+          try {
+            return await new Acceptance(this.#repo, staging, finish, rules).run();
+          } finally {
+            await staging.unseal();
+          }
         });
       }
     }
-  }
-
-  #forget(staging: Staging): void {
-    for (const [key, publisher] of this.#publishers)
-      void publisher.staging.then((other) => other === staging && this.#publishers.delete(key));
   }
 
   async #begin(): Promise<Begun> {

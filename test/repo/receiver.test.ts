@@ -574,6 +574,41 @@ describe('a hostile publisher', () => {
     expect((await to.repo.readCommit(commits[1])).detachedMetadata).toEqual({ note: 'signed', more: 'more' });
   });
 
+  it('cannot exchange what has been verified', async () => {
+    const { to, evil, before } = await attacked();
+    const { commit, file } = await commitEvil(evil, 'good');
+    await uploadAll(to.url, evil.path);
+    const finishing = finish(to.url, 'evil', commit);
+    let done = false;
+    void finishing.then(() => {
+      done = true;
+    });
+    const bad = archived(Buffer.from('evil'));
+    while (!done) await say(to.url, 'PUT', objectUrl(file, 'filez'), bad);
+    // Either the good one came in, or the bad one before it was looked at, and was refused.
+    const { status } = await finishing;
+    expect([200, 422, 503]).toContain(status);
+    const after = await stateOf(to.path);
+    if (status !== 200) expect(after).toEqual(before);
+  });
+
+  it('leaves only so much lying about', async () => {
+    const to = await target({ maxPublishers: 2 });
+    const begin = async (id: string) =>
+      (await fetch(`${to.url}/publish/1/${id.repeat(64)}`, { method: 'POST', body: '{}' })).status;
+    expect([await begin('1'), await begin('2'), await begin('3')]).toEqual([200, 200, 503]);
+    const other = await target({ maxPublishers: 2 });
+    for (const id of ['1', '2', '3', '4']) {
+      const receiver = createRepoReceiver(other.repo, { authorize: () => true, maxPublishers: 2 });
+      const { url } = await listen(receiver);
+      expect((await fetch(`${url}/publish/1/${id.repeat(64)}`, { method: 'POST', body: '{}' })).status).toBe(
+        200,
+      );
+    }
+    const left = (await readdir(join(other.path, 'tmp'))).filter((name) => name.startsWith('publish-'));
+    expect(left).toHaveLength(2);
+  });
+
   it('gets no damaged delta in', async () => {
     const { repo, cli, commits } = await sample();
     await repo.deltas.generate({ from: null, to: commits[1] });
