@@ -3,7 +3,6 @@
 #include <algorithm>
 #include <unordered_set>
 
-#include "core/failure.h"
 #include "engine/objects.h"
 
 namespace ostree {
@@ -13,16 +12,6 @@ namespace {
 constexpr size_t kMaxPaths = 100;
 // Deeper ones are not told: it calls itself for each level.
 constexpr size_t kMaxDepth = 2048;
-
-// What a damaged directory says are no names.
-std::optional<DirContents> LoadIfSound(OstreeRepo* repo, const Checksum& dirtree) {
-  try {
-    return LoadDirTree(repo, dirtree);
-  } catch (const Failure& failure) {
-    if (!failure.Is("CORRUPT")) throw;
-    return {};
-  }
-}
 
 }  // namespace
 
@@ -80,12 +69,11 @@ void Locator::Enter(Walk& walk, const TreeLinks::Dir& dir, const std::string& pa
 
 void Locator::Visit(Walk& walk, const Checksum& dirtree, const std::string& path) {
   if (walk.depth == kMaxDepth) return;
-  visits_[dirtree]++;
-  auto loaded = LoadIfSound(repo_, dirtree);
-  if (!loaded) return;
   walk.depth++;
+  visits_[dirtree]++;
   std::string base = path == "/" ? path : path + "/";
-  const auto& contents = *loaded;
+  // Not verified: one that is damaged, and can be read, still leads to what it names.
+  auto contents = ParseDirContents(LoadMetadata(repo_, {OSTREE_OBJECT_TYPE_DIR_TREE, dirtree}).get());
   for (const auto& file : contents.files)
     Found(walk, {OSTREE_OBJECT_TYPE_FILE, file.checksum}, base + file.name);
   for (const auto& dir : contents.dirs) Enter(walk, {dir.contents, dir.metadata}, base + dir.name);
