@@ -37,6 +37,8 @@ interface Publisher {
   staging: Promise<Staging>;
   requests: number;
   lastSeen: number;
+  /** Its uploads were taken in. */
+  done: boolean;
 }
 
 type Answer = Begun | Missing | Finished | Record<string, never>;
@@ -123,13 +125,18 @@ class Receiver {
     if (this.#active > (this.#options.maxConcurrent ?? MAX_CONCURRENT))
       throw new HttpStatus(503, 'Too many requests');
     await this.#permit(req, { action: 'connect' });
-    const publisher = this.#publisherOf(req, request);
+    const key = keyOf(req, request);
+    const publisher = this.#publisherOf(key);
     publisher.requests++;
     try {
-      return await this.#perform(req, request, await publisher.staging);
+      const answer = await this.#perform(req, request, await publisher.staging);
+      if (request.what === 'finish') publisher.done = true;
+      return answer;
     } finally {
       publisher.requests--;
       publisher.lastSeen = Date.now();
+      // Its place is for others.
+      if (publisher.done && publisher.requests === 0) this.#publishers.delete(key);
     }
   }
 
@@ -139,12 +146,7 @@ class Receiver {
     throw refused(`Not allowed: ${what}`);
   }
 
-  /** Uploads belong to those who have the same credentials. */
-  #publisherOf(req: IncomingMessage, { id }: ReceiverRequest): Publisher {
-    const key = createHash('sha256')
-      .update(`${id}\0${req.headers.authorization ?? ''}`)
-      .digest('hex')
-      .slice(0, 32);
+  #publisherOf(key: string): Publisher {
     const known = this.#publishers.get(key);
     if (known) return known;
     const idle = Date.now() - IDLE;
@@ -153,7 +155,7 @@ class Receiver {
     if (this.#publishers.size >= (this.#options.maxPublishers ?? MAX_PUBLISHERS))
       throw new HttpStatus(503, 'Too many publish at once');
     const staging = this.#open(key);
-    const publisher: Publisher = { staging, requests: 0, lastSeen: Date.now() };
+    const publisher: Publisher = { staging, requests: 0, lastSeen: Date.now(), done: false };
     this.#publishers.set(key, publisher);
     staging.catch(() => this.#publishers.delete(key));
     return publisher;
@@ -226,6 +228,12 @@ class Receiver {
     }
     return { missing };
   }
+}
+
+/** Uploads belong to those who have the same credentials. */
+function keyOf({ headers }: IncomingMessage, { id }: ReceiverRequest): string {
+  const credentials = headers.authorization ?? '';
+  return createHash('sha256').update(`${id}\0${credentials}`).digest('hex').slice(0, 32);
 }
 
 /** What is none of the codes of OstreeError. */

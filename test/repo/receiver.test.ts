@@ -187,7 +187,7 @@ describe('createRepoReceiver', () => {
     void pulling.catch((error: unknown) => {
       failed = error;
     });
-    for (let i = 0; i < 15 && failed === undefined; i++) {
+    for (let i = 0; i < 20 && failed === undefined; i++) {
       const files = Array.from({ length: 20 }, (_, n) => ({ path: `d${n % 3}/f${n}`, content: `${i} ${n}` }));
       await repo.commit({ branch: 'os/main', tree: { files } });
       await repo.publish(to.url);
