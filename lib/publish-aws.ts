@@ -75,7 +75,8 @@ class Adapter implements S3Adapter {
       return (await this.#client.send(command as never, signal ? { abortSignal: signal } : {})) as Output;
     } catch (error) {
       signal?.throwIfAborted();
-      throw isMissing(error) ? error : this.#failure(error, String(input['Key'] ?? ''));
+      const { Key: path } = input;
+      throw isMissing(error) ? error : this.#failure(error, typeof path === 'string' ? path : '');
     }
   }
 
@@ -161,7 +162,7 @@ class Adapter implements S3Adapter {
  */
 export function s3Adapter(client: AwsS3Client, options: S3AdapterOptions): S3Adapter {
   checkObject(client, 'client');
-  checkFunction(client.send, 'client.send');
+  checkFunction((client as { send?: unknown }).send, 'client.send');
   checkOptions(options, ADAPTER);
   checkName(options.bucket, 'options.bucket');
   return new Adapter(client, options.bucket);

@@ -57,7 +57,7 @@ function bucket(): Bucket {
 function contentOf(files: Map<string, Buffer>, prefix = ''): Record<string, string> {
   const served = [...files].filter(([key]) => key !== `${prefix}config`);
   return Object.fromEntries(
-    served.map(([key, data]) => [key.slice(prefix.length), data.toString('base64')]).sort(),
+    served.map(([key, data]): [string, string] => [key.slice(prefix.length), data.toString('base64')]).sort(),
   );
 }
 
