@@ -152,7 +152,9 @@ export class Sftp {
       sftp.#ready = { resolve, reject };
     });
     input.on('data', (chunk: Buffer) => sftp.#take(chunk));
-    output.on('error', (error) => sftp.fail(error));
+    output.on('error', (error) =>
+      sftp.fail(new OstreeError('NETWORK', `The SFTP server has gone: ${error.message}`, { cause: error })),
+    );
     output.write(new Packet().uint32(3).toBuffer(INIT));
     const answer = await greeted;
     if (answer.type !== VERSION) throw new OstreeError('NETWORK', 'This is no SFTP server');
