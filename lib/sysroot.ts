@@ -165,6 +165,8 @@ export class Sysroot implements AsyncDisposable {
 
   /**
    * Checks a commit out as a new deployment, merges the local changes of /etc into it and makes it the default.
+   * The directory of a deployment is immutable, unless `OSTREE_SYSROOT_DEBUG=mutable-deployments`: whoever removes it by
+   * hand begins with `chattr -i`.
    * Wraps `ostree_sysroot_deploy_tree_with_options()`, `ostree_sysroot_simple_write_deployment()`, or
    * `ostree_sysroot_stage_tree_with_options()`; does what `ostree admin deploy` does.
    *
