@@ -5,7 +5,7 @@ import { join } from 'node:path';
 import { execa } from 'execa';
 import { describe, expect, it } from 'vitest';
 
-import { runModule } from '../support/child.js';
+import { runModule, UNDER_SANITIZER } from '../support/child.js';
 import { holdLock } from '../support/lock-holder.js';
 import { cliRepo, temporaryDirectory } from '../support/repo.js';
 
@@ -25,7 +25,7 @@ const WAITING = `
 `;
 
 /** The sanitizer of scripts/asan takes its time, above all at the end of a process. */
-const SLOW = process.env['LD_PRELOAD']?.includes('libasan') ? 3 : 1;
+const SLOW = UNDER_SANITIZER ? 3 : 1;
 
 describe('a process with a call running', () => {
   it('keeps its exit code at process.exit()', async () => {

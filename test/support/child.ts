@@ -3,6 +3,9 @@ import { fileURLToPath } from 'node:url';
 
 import { execa } from 'execa';
 
+/** Whether scripts/asan runs these tests. */
+export const UNDER_SANITIZER = process.env['LD_PRELOAD']?.includes('libasan') ?? false;
+
 const root = fileURLToPath(new URL('../..', import.meta.url));
 
 export interface Ended {
