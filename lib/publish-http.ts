@@ -140,7 +140,7 @@ class Receiver {
       const sent = pipeline(body.open(), req);
       sent.catch(() => {});
       const res = await answered;
-      const text = await readText(res);
+      const text = await readText(res, url);
       const answer = parse(text);
       if (res.statusCode === 200) {
         await sent;
@@ -157,9 +157,18 @@ class Receiver {
   }
 }
 
-async function readText(res: IncomingMessage): Promise<string> {
+/** Bytes; a list of a million refs fits. */
+const MAX_ANSWER = 256 << 20;
+
+async function readText(res: IncomingMessage, url: URL): Promise<string> {
   const chunks: Buffer[] = [];
-  for await (const chunk of res) chunks.push(chunk as Buffer);
+  let size = 0;
+  for await (const chunk of res) {
+    size += (chunk as Buffer).length;
+    if (size > MAX_ANSWER)
+      throw new OstreeError('TOO_LARGE', `${url.href} answered more than ${MAX_ANSWER} bytes`);
+    chunks.push(chunk as Buffer);
+  }
   return Buffer.concat(chunks).toString();
 }
 

@@ -78,7 +78,11 @@ class Packet {
   }
 }
 
-/** Reads them. What is too short throws a RangeError. */
+function malformed(): OstreeError {
+  return new OstreeError('NETWORK', 'The SFTP server sent a packet that is shorter than it says');
+}
+
+/** Reads them. What is too short is NETWORK. */
 class Answer {
   readonly type: number;
   readonly #data: Buffer;
@@ -96,17 +100,19 @@ class Answer {
 
   uint32(): number {
     this.#at += 4;
+    if (this.#at > this.#data.length) throw malformed();
     return this.#data.readUInt32BE(this.#at - 4);
   }
 
   uint64(): number {
     this.#at += 8;
+    if (this.#at > this.#data.length) throw malformed();
     return Number(this.#data.readBigUInt64BE(this.#at - 8));
   }
 
   bytes(): Buffer {
     const size = this.uint32();
-    if (this.#at + size > this.#data.length) throw new RangeError('A packet is shorter than it says');
+    if (this.#at + size > this.#data.length) throw malformed();
     this.#at += size;
     return this.#data.subarray(this.#at - size, this.#at);
   }
@@ -175,6 +181,7 @@ export class Sftp {
   }
 
   #take(chunk: Buffer): void {
+    if (this.#failure) return; // nobody waits for what comes now
     this.#rest = this.#rest.length === 0 ? chunk : Buffer.concat([this.#rest, chunk]);
     while (this.#rest.length >= 4) {
       const size = this.#rest.readUInt32BE(0);
@@ -183,7 +190,11 @@ export class Sftp {
       if (this.#rest.length < 4 + size) return;
       const packet = this.#rest.subarray(4, 4 + size);
       this.#rest = this.#rest.subarray(4 + size);
-      this.#deliver(new Answer(packet));
+      try {
+        this.#deliver(new Answer(packet));
+      } catch (error) {
+        return this.fail(error); // it would be nobody's, and end the process
+      }
     }
   }
 
