@@ -3,14 +3,17 @@ import { readFileSync } from 'node:fs';
 
 import { describe, expect, it } from 'vitest';
 
+import { booted, whyNotBooted } from '../support/booted.js';
 import { adminRows } from './cli-rows/admin.js';
+import { bootedRows } from './cli-rows/booted.js';
 import type { Rows } from './cli-rows/pair.js';
 import { readRows } from './cli-rows/read.js';
 import { remoteRows } from './cli-rows/remotes.js';
 import { signRows } from './cli-rows/sign.js';
 import { writeRows } from './cli-rows/write.js';
 
-const rows: Rows = { ...readRows, ...writeRows, ...remoteRows, ...signRows, ...adminRows };
+const unbooted: Rows = { ...readRows, ...writeRows, ...remoteRows, ...signRows, ...adminRows };
+const rows: Rows = { ...unbooted, ...bootedRows };
 
 /** The commands in the first column of the document's tables. */
 function documented(): string[] {
@@ -25,7 +28,13 @@ describe('docs/cli-equivalents.md', () => {
     expect(documented().sort()).toEqual(Object.keys(rows).sort());
   });
 
-  it.each(Object.entries(rows))('%s', async (_command, row) => {
+  it.each(Object.entries(unbooted))('%s', async (_command, row) => {
     await row();
+  });
+
+  describe.skipIf(whyNotBooted)(booted, () => {
+    it.each(Object.entries(bootedRows))('%s', async (_command, row) => {
+      await row();
+    });
   });
 });

@@ -104,6 +104,11 @@ export class Boot {
     return mounts.split('\n').findLast((line) => line.split(' ')[4] === path);
   }
 
+  /** A file as the first process sees it, though no program may run there any more; null where there is none. */
+  async read(path: string): Promise<Buffer | null> {
+    return await readFile(join(`/proc/${this.#init}/root`, path)).catch(() => null);
+  }
+
   /** What ostree-finalize-staged.service does as the system goes down. */
   async shutDown(): Promise<void> {
     await this.exec('ostree', 'admin', 'finalize-staged');
