@@ -6,8 +6,6 @@ import * as commits from './commit-read.js';
 import { diff, type Diff, type DiffOptions, type DiffSource } from './diff.js';
 import type { ObjectName } from './errors.js';
 import * as objects from './objects.js';
-import { publish, type PublishTarget } from './publish.js';
-import type { PublishOptions, PublishResult } from './publish-types.js';
 import { innerOf } from './repo-inner.js';
 import { createReadStream, type ReadStreamOptions } from './stream.js';
 import * as tree from './tree.js';
@@ -197,20 +195,5 @@ export abstract class RepoContent {
     options: CallOptions = {},
   ): Promise<void> {
     return objects.markPartial(innerOf(this), commit, partial, reason, options);
-  }
-
-  // publishing
-
-  /**
-   * Pushes commits to where others pull them from: what the target has not, objects before deltas before refs before the
-   * summary, so that nobody ever meets a name of what is not there. Objects are verified as they leave. A publish that
-   * was killed or aborted goes on where it ended when it is called again.
-   *
-   * @throws {OstreeError} `NOT_FOUND` without a ref; `PARTIAL` when its commit is; `CORRUPT` before a damaged object is
-   * sent; `CONFLICT` when somebody else moves a ref of the target meanwhile; `NOT_SUPPORTED` when files are to be sent
-   * and this is no archive repository
-   */
-  publish(target: PublishTarget, options: PublishOptions = {}): Promise<PublishResult> {
-    return publish(this, target, options);
   }
 }

@@ -9,17 +9,15 @@ import { commit, type CommitOptions, type CommitResult, type MetadataInput } fro
 import { RepoConfig } from './config.js';
 import { Deltas } from './deltas.js';
 import { setDetachedMetadata } from './detached.js';
-import * as found from './find-remotes.js';
 import { fsck, type FsckOptions, type FsckReport } from './fsck.js';
 import { type CloseOptions, Lifetime } from './lifetime.js';
 import { lock, type LockOptions, type RepoLock } from './lock.js';
 import { native } from './native.js';
 import { prune, type PruneOptions, type PruneResult } from './prune.js';
-import * as pull from './pull.js';
 import * as refs from './refs.js';
 import { retain, type RetainOptions, type RetainResult } from './retain.js';
 import { type RemoveSignaturesOptions, type Signer, removeSignatures, sign } from './sign.js';
-import { RepoContent } from './repo-content.js';
+import { RepoExchange } from './repo-exchange.js';
 import {
   type CreateOptions,
   MODES,
@@ -33,7 +31,6 @@ import { Remotes } from './remotes.js';
 import { exportTar, type ExportTarOptions } from './tar.js';
 import { begin, transaction, type Transaction, type TransactionOptions } from './transaction.js';
 import type { Checksum, Rev } from './types.js';
-import { createUsb, type CreateUsbOptions, type CreateUsbResult } from './usb.js';
 import { type VerifyOptions, type VerifyResult, verify } from './verify.js';
 
 const CREATE: Names<CreateOptions> = { signal: true, mode: true, collectionId: true };
@@ -45,7 +42,7 @@ const OPEN: Names<OpenOptions> = { signal: true, cacheDir: true, remotesConfigDi
  *
  * Everything on a Repo may run side by side. An open Repo does not keep the process alive; a running call does.
  */
-export class Repo extends RepoContent implements AsyncDisposable {
+export class Repo extends RepoExchange implements AsyncDisposable {
   /** The settings of the repository. */
   readonly config: RepoConfig;
   /** The summary: the list of refs for those who pull. */
@@ -332,71 +329,6 @@ export class Repo extends RepoContent implements AsyncDisposable {
    */
   retain(options: RetainOptions): Promise<RetainResult> {
     return retain(this.#inner, options);
-  }
-
-  // remotes, pull
-
-  /**
-   * Pulls commits from a remote. Wraps `ostree_repo_pull_with_options()`.
-   * Aborting ends the call at once; what was fetched stays for the next pull.
-   *
-   * @param remote - the name of a remote, or a file: URL
-   * @throws {OstreeError} `NOT_FOUND`, `HTTP`, `NETWORK`, `TIMED_OUT`, `SIGNATURE`, `CORRUPT`, `DOWNGRADE`, `NO_SPACE`
-   */
-  pull(remote: string, options: pull.PullOptions = {}): Promise<pull.PullResult> {
-    return pull.pull(this.#inner, remote, options);
-  }
-
-  /**
-   * Pulls commits from another repository of this machine, and verifies their checksums.
-   * Wraps `ostree_repo_pull_with_options()`.
-   *
-   * @throws {OstreeError} as {@link Repo.pull}; `PARTIAL` when the source lacks objects of a commit
-   */
-  pullLocal(source: string | Repo, options: pull.PullLocalOptions = {}): Promise<pull.PullResult> {
-    return pull.pullLocal(this.#inner, source, options);
-  }
-
-  /**
-   * Which remotes have refs of collections, the best first, with the newest commit that any of them has. Those that have
-   * none, or that cannot be asked, are left out. Keys for a collection are those of a remote in the config that has it
-   * as its `collectionId`. Wraps `ostree_repo_find_remotes_async()`.
-   *
-   * @throws {OstreeError} `NOT_SUPPORTED` when the local network was named as a finder and libostree was built without
-   * Avahi; `NOT_FOUND` when its daemon does not run; `NOT_SUPPORTED` for a pkcs11: URI in the config
-   */
-  findRemotes(
-    refs: pull.CollectionRef[],
-    options: found.FindRemotesOptions = {},
-  ): Promise<found.FoundRemote[]> {
-    return found.findRemotes(this.#inner, refs, options);
-  }
-
-  /**
-   * Pulls the refs that remotes were found to have, each from the first that gives it. Commits must be signed (by GPG)
-   * with a key of their collection. Where some refs cannot be had, it fails, but keeps those it pulled.
-   * Wraps `ostree_repo_pull_from_remotes_async()`.
-   *
-   * @param remotes - of {@link Repo.findRemotes}, as they are or in another order
-   * @throws {OstreeError} `SIGNATURE`; `FAILED` with the names of the refs that no remote gave; `NO_SPACE`, `TIMED_OUT`
-   */
-  pullFromRemotes(
-    remotes: found.FoundRemote[],
-    options: found.PullFromRemotesOptions = {},
-  ): Promise<found.PullFromRemotesResult> {
-    return found.pullFromRemotes(this.#inner, remotes, options);
-  }
-
-  /**
-   * Copies refs of collections to a mounted medium, so that others find them there ({@link Repo.findRemotes}), as
-   * `ostree create-usb` does. Wraps `ostree_repo_pull_with_options()` and `ostree_repo_regenerate_summary()`.
-   *
-   * @param path - the root of the mounted file system; it must be there
-   * @throws {OstreeError} `NOT_FOUND`, `NOT_DIRECTORY`; `INVALID_ARGUMENT` when the destination is on another file
-   * system, or this repository itself
-   */
-  createUsb(path: string, options: CreateUsbOptions): Promise<CreateUsbResult> {
-    return createUsb(this.#inner, path, options);
   }
 
   // summary, signatures
