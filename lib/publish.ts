@@ -2,7 +2,6 @@
 import { resolve } from 'node:path';
 
 import type { RepoHandle } from '../typings/addon.js';
-import { run } from './call.js';
 import {
   type Names,
   checkArray,
@@ -18,7 +17,7 @@ import {
   valueError,
 } from './check.js';
 import { OstreeError } from './errors.js';
-import { native } from './native.js';
+import { whileKept } from './keeping.js';
 import { DirectoryStore } from './publish-directory.js';
 import { FilePublisher } from './publish-files.js';
 import { checkReceiverTarget, HttpPublisher, type ReceiverTarget } from './publish-http.js';
@@ -32,7 +31,7 @@ import type { Store } from './publish-store.js';
 import type { Outcome, PublishOptions, PublishResult, PublishRules, PublishWork } from './publish-types.js';
 import { Repo } from './repo.js';
 import type { RepoContent } from './repo-content.js';
-import { innerOf, type RepoInner } from './repo-inner.js';
+import { innerOf } from './repo-inner.js';
 import { checkSigners } from './sign.js';
 
 /**
@@ -57,8 +56,6 @@ const PUBLISH: Names<PublishOptions> = {
 };
 
 const MAX_CONCURRENCY = 256;
-/** Milliseconds to wait for others who prune the repository. */
-const LOCK_TIMEOUT = 30_000;
 
 function checkRules(options: PublishOptions): PublishRules {
   checkOptions(options, PUBLISH);
@@ -140,20 +137,6 @@ async function publishFiles(store: Store, work: PublishWork): Promise<Outcome> {
  */
 function viewOf({ path, mode, collectionId, writable, parent }: Repo, handle: RepoHandle): Repo {
   return new Repo({ handle, info: { path, mode, collectionId, writable, parent } });
-}
-
-/** Runs `body` while nothing that is yet to be sent may be pruned. */
-async function whileKept<T>(
-  { native: handle }: RepoInner,
-  signal: AbortSignal,
-  body: () => Promise<T>,
-): Promise<T> {
-  const { lock } = await run({ signal }, (call) => native().repoLock(handle, false, LOCK_TIMEOUT, call));
-  try {
-    return await body();
-  } finally {
-    await run({}, (call) => native().repoLockRelease(lock, call));
-  }
 }
 
 export async function publish(

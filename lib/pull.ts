@@ -22,9 +22,9 @@ import {
   valueError,
   type Names,
 } from './check.js';
-import { OstreeError } from './errors.js';
 import { checkUrl, type FetchOptions, fetchOptions } from './fetch.js';
 import { native } from './native.js';
+import { pullIsolated } from './pull-isolated.js';
 import { Repo } from './repo.js';
 import type { RepoInner } from './repo-inner.js';
 import type { Checksum, Rev } from './types.js';
@@ -97,7 +97,7 @@ interface CommonOptions extends ProgressOptions<PullProgress> {
   timestampCheck?: boolean | undefined;
   /** The same, compared with this commit. */
   timestampCheckFromRev?: Rev | undefined;
-  /** Take objects from these repositories where they have them: paths. */
+  /** Take objects from these repositories where they have them: paths. One with a damaged object is left out. */
   localCacheRepos?: string[] | undefined;
   /** The largest metadata object to accept, in bytes. */
   maxMetadataSize?: number | undefined;
@@ -118,7 +118,12 @@ export interface PullOptions extends CommonOptions, FetchOptions {
   dryRun?: boolean | undefined;
   /** Milliseconds without a byte from the server until TIMED_OUT, 100 at least. libostree itself waits for ever. */
   stallTimeout?: number | undefined;
-  /** Not there yet: NOT_SUPPORTED. */
+  /**
+   * Pull in a process of its own, which an abort or `stallTimeout` kills at once: libostree itself waits for a server
+   * however long it takes. What was fetched stays for the next pull. A pull that is killed as it ends may have moved
+   * refs, each of them to a whole commit. Not for what a sysroot, a lock or a transaction has of a repository:
+   * NOT_SUPPORTED.
+   */
   isolate?: boolean | undefined;
 }
 
@@ -347,9 +352,11 @@ function pullResult({ refs, state, elapsed }: PullOutcome): PullResult {
 
 async function start(repo: RepoInner, source: string, options: PullOptions): Promise<PullResult> {
   const request = nativeOptions(source, options);
-  const outcome = await repo.lifetime.run<PullOutcome, PullState>(options, (call) =>
-    native().pull(repo.native, request, call),
-  );
+  const outcome = options.isolate
+    ? await pullIsolated(repo, request, options)
+    : await repo.lifetime.run<PullOutcome, PullState>(options, (call) =>
+        native().pull(repo.native, request, call),
+      );
   return pullResult(outcome);
 }
 
@@ -360,10 +367,6 @@ export async function pull(repo: RepoInner, remote: string, options: PullOptions
   else checkRemoteName(remote);
   checkOptions(options, PULL);
   if (options.isolate !== undefined) checkBoolean(options.isolate, 'options.isolate');
-  if (options.isolate)
-    throw new OstreeError('NOT_SUPPORTED', 'options.isolate is not supported yet; use options.stallTimeout', {
-      remote,
-    });
   // libostree knows a file: URL by its two slashes.
   return await start(repo, isFile ? new URL(remote).href : remote, options);
 }

@@ -1,5 +1,5 @@
 // What a Repo is inside, and the options it is opened with.
-import type { RepoHandle } from '../typings/addon.js';
+import type { RepoHandle, RepoSpec } from '../typings/addon.js';
 import type { CallOptions } from './call.js';
 import { typeError } from './check.js';
 import type { Lifetime } from './lifetime.js';
@@ -30,6 +30,8 @@ export interface RepoInner {
   readonly path: string;
   readonly native: RepoHandle;
   readonly lifetime: Lifetime;
+  /** How another process opens the same; of a part of something that lives in this one only, nothing. */
+  readonly spec?: RepoSpec | undefined;
 }
 
 const inners = new WeakMap<object, RepoInner>();

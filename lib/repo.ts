@@ -1,7 +1,7 @@
 import { resolve } from 'node:path';
 import type { Readable } from 'node:stream';
 
-import type { OpenedRepo, RepoInfo } from '../typings/addon.js';
+import type { OpenedRepo, RepoInfo, RepoSpec } from '../typings/addon.js';
 import { type CallOptions, run } from './call.js';
 import { type Names, checkBoolean, checkCollectionId, checkName, checkOneOf, checkOptions } from './check.js';
 import { checkout, type CheckoutOptions, type CheckoutResult } from './checkout.js';
@@ -55,13 +55,14 @@ export class Repo extends RepoExchange implements AsyncDisposable {
   readonly #inner: RepoInner;
 
   /** @internal Use {@link Repo.open} or {@link Repo.create}. */
-  constructor(opened: OpenedRepo) {
+  constructor(opened: OpenedRepo, spec?: RepoSpec) {
     super();
     this.#info = opened.info;
     this.#inner = {
       path: opened.info.path,
       native: opened.handle,
       lifetime: new Lifetime(`Repo ${opened.info.path}`),
+      spec,
     };
     this.#inner.lifetime.watch(this);
     setInner(this, this.#inner);
@@ -85,9 +86,8 @@ export class Repo extends RepoExchange implements AsyncDisposable {
     const { mode = 'bare', collectionId } = options;
     checkOneOf(mode, 'options.mode', MODES);
     if (collectionId !== undefined) checkCollectionId(collectionId, 'options.collectionId');
-    return new Repo(
-      await run(options, (call) => native().repoCreate({ path: resolve(path) }, mode, collectionId, call)),
-    );
+    const spec = { path: resolve(path) };
+    return new Repo(await run(options, (call) => native().repoCreate(spec, mode, collectionId, call)), spec);
   }
 
   /**
@@ -112,7 +112,7 @@ export class Repo extends RepoExchange implements AsyncDisposable {
       remotesConfigDir: remotesConfigDir && resolve(remotesConfigDir),
       fsync,
     };
-    return new Repo(await run(options, (call) => native().repoOpen(spec, call)));
+    return new Repo(await run(options, (call) => native().repoOpen(spec, call)), spec);
   }
 
   /** The absolute path it was opened by. */

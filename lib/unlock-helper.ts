@@ -2,7 +2,7 @@
 // must not be that of the caller. Its arguments are the sysroot, the deployment and the mode; its standard output is
 // what went wrong, as JSON. The caller holds the lock of the sysroot.
 import { run } from './call.js';
-import { OstreeError } from './errors.js';
+import { reportOf } from './helper.js';
 import { native } from './native.js';
 
 const [path = '/', id = '', mode = ''] = process.argv.slice(2);
@@ -16,17 +16,11 @@ async function unlock(): Promise<void> {
   }
 }
 
-function describe(error: unknown): object {
-  // Own properties: the code, the details, the path.
-  if (OstreeError.is(error)) return { ...error, message: error.message };
-  return { code: 'FAILED', message: error instanceof Error ? error.message : String(error) };
-}
-
 process.stdout.write(
   JSON.stringify(
     await unlock().then(
       () => ({}),
-      (error: unknown) => ({ error: describe(error) }),
+      (error: unknown) => ({ error: reportOf(error) }),
     ),
   ),
 );

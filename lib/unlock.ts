@@ -1,13 +1,13 @@
 // Making /usr of the running system writable.
 import { execFile } from 'node:child_process';
-import { join } from 'node:path';
 
 import { type CallOptions, run } from './call.js';
 import { checkString, valueError } from './check.js';
 import { idOf } from './deployment.js';
 import { OstreeError } from './errors.js';
 import type { DeploymentOrId } from './manage.js';
-import { native, root } from './native.js';
+import { type ErrorReport, fromReport, helperEnv, helperPath } from './helper.js';
+import { native } from './native.js';
 import { locked, type SysrootInner } from './sysroot-inner.js';
 
 /**
@@ -20,25 +20,24 @@ export type UnlockMode = 'development' | 'hotfix' | 'transient';
 const MODES: readonly string[] = ['development', 'hotfix', 'transient'] satisfies UnlockMode[];
 
 interface Outcome {
-  error?: Pick<OstreeError, 'code' | 'message' | 'domain' | 'path' | 'ref' | 'checksum' | 'details'>;
+  error?: ErrorReport;
 }
 
 /** Runs lib/unlock-helper.ts to its end; half of it is no state to be in. */
 async function runHelper(...args: string[]): Promise<void> {
-  // NODE_OPTIONS may ask for what only the caller can have, such as the port of a debugger.
-  const env = { ...process.env, NODE_OPTIONS: '', ELECTRON_RUN_AS_NODE: '1' };
-  const helper = join(root, 'dist/unlock-helper.js');
+  const helper = helperPath('unlock-helper', 'unlock()');
   const { stdout, stderr } = await new Promise<{ stdout: string; stderr: string }>((resolve) => {
-    execFile(process.execPath, [helper, ...args], { env, cwd: '/' }, (error, stdout, stderr) =>
+    execFile(process.execPath, [helper, ...args], { env: helperEnv(), cwd: '/' }, (error, stdout, stderr) =>
       resolve({ stdout, stderr: stderr || (error?.message ?? '') }),
     );
   });
   const outcome = parse(stdout);
   if (!outcome) throw new OstreeError('FAILED', `${helper} failed: ${stderr}`);
   if (!outcome.error) return;
-  const { code, message, ...context } = outcome.error;
+  const { message } = outcome.error;
   // What could not be mounted is said by the child that tried.
-  throw new OstreeError(code, /mount/.test(message) ? `${message}: ${stderr.trim()}` : message, context);
+  const more = /mount/.test(message) ? `: ${stderr.trim()}` : '';
+  throw fromReport({ ...outcome.error, message: message + more });
 }
 
 function parse(text: string): Outcome | undefined {

@@ -7,7 +7,9 @@
 namespace ostree {
 namespace {
 
-constexpr auto kProgressInterval = std::chrono::milliseconds(100);
+// A little less than the 100 ms after which libostree reports again: its last report would wait for another
+// one.
+constexpr auto kProgressInterval = std::chrono::milliseconds(90);
 
 Failure Cancelled() { return Failure("CANCELLED", "Operation was cancelled"); }
 

@@ -72,10 +72,6 @@ describe('pull refuses', () => {
     await expect(repo.pullLocal('/x', { gpgVerify: true })).rejects.toMatchObject(bad);
     await expect(repo.pullLocal(5 as never)).rejects.toMatchObject({ code: 'ERR_INVALID_ARG_TYPE' });
     await expect(repo.pullLocal('/x', { stallTimeout: 1000 } as object)).rejects.toMatchObject(bad);
-    await expect(repo.pull('origin', { isolate: true })).rejects.toMatchObject({
-      code: 'NOT_SUPPORTED',
-      message: expect.stringContaining('isolate'),
-    });
   });
 
   it('what libostree would abort on in a remote’s config', async () => {
