@@ -127,6 +127,7 @@ constexpr std::array kTextCodes = {
     TextCode{"Invalid refspec", "INVALID_ARGUMENT"},
     TextCode{"Invalid ref name", "INVALID_ARGUMENT"},
     TextCode{"Invalid remote name", "INVALID_ARGUMENT"},
+    TextCode{"Invalid collection ID", "INVALID_ARGUMENT"},
     TextCode{"Invalid rev ", "INVALID_ARGUMENT"},
 };
 

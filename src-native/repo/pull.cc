@@ -12,6 +12,7 @@
 #include "remote_check.h"
 #include "repo.h"
 #include "repo_lock.h"
+#include "summary_cache.h"
 #include "summary_commits.h"
 
 namespace ostree {
@@ -60,6 +61,14 @@ void CheckTrust(const Repo& repo, OstreeRepo* handle, const PullOptions& options
   for (const auto& keyring : options.keyrings) CheckKeyrings(repo, handle, keyring.remote);
 }
 
+// Whether what the remote says of its refs has to be signed.
+bool VerifiesSummary(OstreeRepo* handle, const PullOptions& options) {
+  RemoteReader reader(handle, options.source);
+  auto engines = reader.Text("sign-verify-summary");
+  bool by_engine = engines && *engines != "false" && !options.disableSignVerifySummary;
+  return by_engine || options.gpgVerifySummary.value_or(reader.Flag("gpg-verify-summary", false));
+}
+
 PullResult Run(OstreeRepo* handle, const PullOptions& options, Job& job) {
   auto start = std::chrono::steady_clock::now();
   PulledRefs refs(handle, options, job.cancellable());
@@ -101,6 +110,9 @@ Napi::Value Pull(const Napi::CallbackInfo& info) {
       CheckTrust(*repo, handle.get(), all);
       CheckAutoSummary(handle.get(), {}, job.cancellable());
       CheckLocalSource(handle.get(), all, job.cancellable());
+      std::optional<UnverifiedSummary> unverified;
+      if (!all.from_file() && !VerifiesSummary(handle.get(), all))
+        unverified.emplace(*repo, handle.get(), all.source);
       return Run(handle.get(), all, job);
     });
   });

@@ -163,8 +163,10 @@ void ExplainFetchFailure(Failure& failure, OstreeRepo* repo, const std::string& 
 void ExplainPullFailure(Failure& failure, OstreeRepo* repo, const PullOptions& options,
                         const std::vector<std::string>& refs, const GpgReasons& gpg) {
   ExplainFetchFailure(failure, repo, options.source);
-  // A compressed file that ends too early reads as a connection that was closed.
-  if (options.from_file() && failure.Is("NETWORK")) failure.code = "CORRUPT";
+  // A compressed file that ends too early reads as a connection that was closed, and so does the part of a
+  // delta.
+  bool truncated = options.from_file() || failure.message.find("Input buffer too small") != std::string::npos;
+  if (truncated && failure.Is("NETWORK")) failure.code = "CORRUPT";
   if (auto ref = Match(failure.message, "No such branch '([^']+)'"))
     failure.ref = ref;
   else if (auto fetched = Match(failure.message, "Fetching checksum for ref \\([^,]*, ([^)]+)\\)"))

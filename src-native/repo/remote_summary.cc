@@ -6,6 +6,7 @@
 #include "keyring.h"
 #include "remote_check.h"
 #include "repo.h"
+#include "summary_cache.h"
 #include "summary_data.h"
 
 namespace ostree {
@@ -59,8 +60,12 @@ Napi::Value RemoteSummary(const Napi::CallbackInfo& info) {
       auto handle = repo->OpenWriter(job.cancellable());
       CheckRemoteConfig(handle.get(), name);
       RequireDescriptors(kDescriptorsOfMany);
-      if (RemoteReader(handle.get(), name).Flag("gpg-verify-summary", false))
+      RemoteReader reader(handle.get(), name);
+      std::optional<UnverifiedSummary> unverified;
+      if (reader.Flag("gpg-verify-summary", false))
         CheckKeyrings(*repo, handle.get(), name);
+      else if (reader.Text("sign-verify-summary").value_or("false") == "false")
+        unverified.emplace(*repo, handle.get(), name);
       return Fetch(handle.get(), name, options, job.cancellable());
     });
   });

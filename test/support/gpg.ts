@@ -5,7 +5,7 @@ import { join } from 'node:path';
 import { execa } from 'execa';
 import { onTestFinished } from 'vitest';
 
-import { temporaryDirectory } from './repo.js';
+import { type AtEnd, temporaryDirectory } from './repo.js';
 
 export interface GpgHome {
   /** The directory, for `--gpg-homedir`. */
@@ -26,12 +26,12 @@ export interface GpgKey extends GpgHome {
   sign: (data: Uint8Array, ...args: string[]) => Promise<Uint8Array>;
 }
 
-/** An empty home. */
-export async function gpgHome(): Promise<GpgHome> {
-  const path = await temporaryDirectory();
+/** An empty home. `atEnd` as for temporaryDirectory(). */
+export async function gpgHome(atEnd: AtEnd = onTestFinished): Promise<GpgHome> {
+  const path = await temporaryDirectory(atEnd);
   await chmod(path, 0o700); // gpg warns otherwise
   // Runs before the directory goes: callbacks run newest first.
-  onTestFinished(async () => {
+  atEnd(async () => {
     await execa('gpgconf', ['--homedir', path, '--kill', 'all']);
   });
   const gpg = async (...args: string[]) => {

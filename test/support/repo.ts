@@ -13,7 +13,7 @@ export async function ostree(...args: string[]): Promise<string> {
 }
 
 /** Takes what is to be done at the end: of a test, unless given. In beforeAll() there is none. */
-type AtEnd = (cleanUp: () => Promise<void>) => void;
+export type AtEnd = (cleanUp: () => Promise<void>) => void;
 
 /** A directory that goes with the test. */
 export async function temporaryDirectory(atEnd: AtEnd = onTestFinished): Promise<string> {
