@@ -1,7 +1,18 @@
 // Publishing into a directory of this machine, as rsync would.
 import { randomBytes } from 'node:crypto';
 import { constants, type Dirent } from 'node:fs';
-import { chmod, copyFile, mkdir, readdir, readFile, rename, rm, stat, writeFile } from 'node:fs/promises';
+import {
+  chmod,
+  copyFile,
+  mkdir,
+  readdir,
+  readFile,
+  rename,
+  rm,
+  stat,
+  utimes,
+  writeFile,
+} from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 
 import { OstreeError, type OstreeErrorCode } from './errors.js';
@@ -58,6 +69,17 @@ function failure(error: unknown, path: string, size = 0): unknown {
   return new OstreeError(known, message, { path, details, cause: error });
 }
 
+/**
+ * Servers tell versions of a file apart by its size and the second of its change: so that those who have the old one
+ * do not go on with it, a file in place of another is of a later second.
+ */
+async function makeNewer(file: string, than: string): Promise<void> {
+  const old = await stat(than).catch(() => null);
+  if (!old) return;
+  const second = Math.floor(old.mtimeMs / 1000) + 1;
+  if (second * 1000 > Date.now()) await utimes(file, second, second);
+}
+
 export class DirectoryStore implements Store {
   readonly local = true;
   readonly name: string;
@@ -109,6 +131,7 @@ export class DirectoryStore implements Store {
       else await writeFile(temporary, source, { signal });
       await chmod(temporary, 0o644);
       await this.#makeDirectory(dirname(target));
+      await makeNewer(temporary, target);
       await rename(temporary, target);
     } catch (error) {
       await rm(temporary, { force: true });

@@ -39,6 +39,8 @@ interface Arrival {
 interface MovedDelta {
   from: string;
   to: string;
+  /** Where the one is that was there before. */
+  aside: string;
 }
 
 function incomplete(message: string, { checksum, ref }: { checksum?: string; ref?: string }): OstreeError {
@@ -148,7 +150,10 @@ export class Acceptance {
       for (const delta of deltas) moved.push(await this.#moveDelta(delta));
       await txn.commitTransaction({ signal });
     } catch (error) {
-      for (const { to } of moved) await rm(to, { recursive: true, force: true });
+      for (const { from, to, aside } of moved) {
+        await rename(to, from);
+        await renameIfThere(aside, to);
+      }
       throw error;
     }
   }
@@ -269,7 +274,8 @@ export class Acceptance {
         collectionId: owner.ref.collectionId ?? null,
       });
       await this.#checkDelta(name, path, signal);
-      moves.push({ from: join(this.#staging.path, path), to: join(this.#repo.path, path) });
+      const from = join(this.#staging.path, path);
+      moves.push({ from, to: join(this.#repo.path, path), aside: `${from}.replaced` });
     }
     return moves;
   }
@@ -294,7 +300,8 @@ export class Acceptance {
 
   async #moveDelta(move: MovedDelta): Promise<MovedDelta> {
     await mkdir(dirname(move.to), { recursive: true });
-    await rm(move.to, { recursive: true, force: true });
+    await rm(move.aside, { recursive: true, force: true });
+    await renameIfThere(move.to, move.aside);
     await rename(move.from, move.to);
     return move;
   }
@@ -315,6 +322,14 @@ export class Acceptance {
       deleted.push(ref);
     }
     return deleted;
+  }
+}
+
+async function renameIfThere(from: string, to: string): Promise<void> {
+  try {
+    await rename(from, to);
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code !== 'ENOENT') throw error;
   }
 }
 
