@@ -1,146 +1,122 @@
-// The package against the `ostree` command: the same work, side by side,
+// The package against the `ostree` command and libostree's bindings for Python: the same work, side by side,
 // alternating, in one run. Ratios count; absolute times are the machine's.
 //
-//   npm run bench [-- --quick] [--runs N] [--json]
-import { mkdir, mkdtemp, rm, writeFile } from 'node:fs/promises';
-import { availableParallelism, cpus, tmpdir } from 'node:os';
+//   npm run bench [-- OPTIONS]
+//
+//   --quick          less of this machine's files, one run; writes no results
+//   --runs N         medians of so many runs (3)
+//   --only PATTERN   rows whose `MODE WORK` match; in the results they replace those of the same name
+//   --scale N        made files and trees N times as large (1)
+//   --json           prints everything that was measured
+//   --trees          instead: very many small files, and a few huge ones
+//   --growth         instead: from 1,000 entries to 1,000,000
+//   --docs           then puts the table into docs/performance.md
+//   --keep           leaves the working directory behind
+import { mkdtemp, rm } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { parseArgs } from 'node:util';
 
-import { execa } from 'execa';
-import { version } from 'ostree';
-
-import { command, type Measured, median, ours } from './measure.js';
+import { checkouts } from './checkouts.js';
+import { diff, fsck, prune } from './checks.js';
+import { commits } from './commits.js';
+import { Context } from './context.js';
+import { runGrowth } from './growth.js';
+import { findPython } from './measure.js';
+import { pulls } from './pulls.js';
+import { reads } from './reads.js';
+import { machine, markdownTable, missed, type Report, write, writeDocs } from './report.js';
+import { summarise } from './row.js';
+import { describe, hugeFiles, smallFiles, systemTree } from './trees.js';
 
 const { values: flags } = parseArgs({
   options: {
     quick: { type: 'boolean', default: false },
     runs: { type: 'string' },
+    only: { type: 'string', default: '' },
+    scale: { type: 'string' },
     json: { type: 'boolean', default: false },
+    trees: { type: 'boolean', default: false },
+    growth: { type: 'boolean', default: false },
+    docs: { type: 'boolean', default: false },
     keep: { type: 'boolean', default: false },
   },
 });
-const runs = Number(flags.runs ?? (flags.quick ? 1 : 3));
-
-interface Row {
-  work: string;
-  mode: string;
-  command: Measured[];
-  ours: Measured[];
-}
-
-/** This machine's own files, by hard links where the file system allows. */
-async function makeTree(home: string): Promise<string> {
-  const tree = join(home, 'tree');
-  await mkdir(tree);
-  const sources = flags.quick ? ['/usr/share/doc', '/usr/bin'] : ['/usr/share', '/usr/bin'];
-  await execa('cp', ['-al', ...sources, tree], { reject: false }).then(async ({ exitCode }) => {
-    if (exitCode !== 0) await execa('cp', ['-a', ...sources, tree]);
-  });
-  return tree;
-}
-
-async function freshRepo(home: string, name: string, mode: string): Promise<string> {
-  const path = join(home, name);
-  await rm(path, { recursive: true, force: true });
-  await execa('ostree', [`--repo=${path}`, 'init', `--mode=${mode}`]);
-  return path;
-}
-
-function commitCommand(repo: string, tree: string): Promise<Measured> {
-  return command(
-    'ostree',
-    `--repo=${repo}`,
-    'commit',
-    '--disable-fsync',
-    '--branch=bench',
-    '--timestamp=@0',
-    `--tree=dir=${tree}`,
-  );
-}
-
-async function rootOf(repo: string): Promise<string> {
-  const { stdout } = await execa('ostree', [`--repo=${repo}`, 'ls', '-C', '-d', 'bench', '/']);
-  return stdout;
-}
-
-async function compare(home: string, tree: string, mode: string): Promise<Row[]> {
-  const rows: Record<'new' | 'again' | 'cached' | 'fsck', Row> = {
-    new: { work: 'commit, new', mode, command: [], ours: [] },
-    again: { work: 'commit again, unchanged', mode, command: [], ours: [] },
-    cached: { work: 'commit again, with a cache', mode, command: [], ours: [] },
-    fsck: { work: 'fsck', mode, command: [], ours: [] },
-  };
-  for (let run = 0; run < runs; run++) {
-    const theirs = await freshRepo(home, 'theirs', mode);
-    const mine = await freshRepo(home, 'mine', mode);
-    rows.new.command.push(await commitCommand(theirs, tree));
-    rows.new.ours.push(await ours('commit', mine, tree));
-    rows.again.command.push(await commitCommand(theirs, tree));
-    rows.again.ours.push(await ours('commit', mine, tree));
-    await ours('commit-cached', mine, tree);
-    rows.cached.command = rows.again.command;
-    rows.cached.ours.push(await ours('commit-cached', mine, tree));
-    rows.fsck.command.push(await command('ostree', `--repo=${theirs}`, 'fsck', '--quiet'));
-    rows.fsck.ours.push(await ours('fsck', mine));
-    if ((await rootOf(theirs)) !== (await rootOf(mine))) throw new Error(`${mode}: the two trees differ`);
-    // The command has the last word on what we wrote.
-    await execa('ostree', [`--repo=${mine}`, 'fsck', '--quiet']);
-  }
-  return Object.values(rows);
-}
-
-function seconds(milliseconds: number): string {
-  return `${(milliseconds / 1000).toFixed(2)} s`;
-}
-
-function summarise({ work, mode, command: theirs, ours: mine }: Row) {
-  const times = {
-    command: median(theirs.map(({ wall }) => wall)),
-    ours: median(mine.map(({ wall }) => wall)),
-  };
-  const worst = (read: (m: Measured) => number | undefined) => Math.max(...mine.map((m) => read(m) ?? NaN));
-  return {
-    work,
-    mode,
-    command: seconds(times.command),
-    ours: seconds(times.ours),
-    ratio: `${(times.command / times.ours).toFixed(2)} x`,
-    'cpu command/ours': `${seconds(median(theirs.map(({ cpu }) => cpu)))} / ${seconds(median(mine.map(({ cpu }) => cpu)))}`,
-    'peak memory (idle)': `${(worst((m) => m.memory) / 1e6).toFixed(0)} MB (${(worst((m) => m.idleMemory) / 1e6).toFixed(0)})`,
-    'event loop p99/max (idle)': `${worst((m) => m.loop?.p99).toFixed(1)} / ${worst((m) => m.loop?.max).toFixed(1)} ms (${worst((m) => m.idleLoop?.p99).toFixed(1)} / ${worst((m) => m.idleLoop?.max).toFixed(1)})`,
-    'fs and dns call (idle)': `${worst((m) => m.pool).toFixed(2)} ms (${worst((m) => m.idlePool).toFixed(2)})`,
-  };
-}
-
-function markdown(rows: ReturnType<typeof summarise>[]): string {
-  const columns = Object.keys(rows[0] ?? {}) as (keyof ReturnType<typeof summarise>)[];
-  const line = (cells: string[]) => `| ${cells.join(' | ')} |`;
-  return [
-    line(columns),
-    line(columns.map(() => '---')),
-    ...rows.map((row) => line(columns.map((column) => row[column]))),
-  ].join('\n');
-}
-
+const { quick } = flags;
+const runs = Number(flags.runs ?? (quick ? 1 : 3));
+const scale = Number(flags.scale ?? (quick ? 1 / 16 : 1));
+if (!(runs >= 1) || !(scale > 0)) throw new Error('--runs and --scale take numbers greater than 0');
+const only = new RegExp(flags.only);
 const home = await mkdtemp(join(tmpdir(), 'ostree-bench-'));
-try {
-  const tree = await makeTree(home);
-  const entries = (await execa('find', [tree, '-mindepth', '1', '-printf', '.'])).stdout.length;
-  const bytes = Number((await execa('du', ['-sb', tree])).stdout.split('\t')[0]);
-  const machine = `${entries} entries, ${(bytes / 1e6).toFixed(0)} MB; ${runs} runs, medians; ${availableParallelism()} x ${cpus()[0]?.model ?? 'unknown'}; Node ${process.version}, libostree ${version.libostree}, SHA-256 by ${version.sha256}`;
-  if (!flags.json) process.stdout.write(`${machine}\n\n`);
-  const rows: Row[] = [];
-  for (const mode of ['bare-user', 'archive']) rows.push(...(await compare(home, tree, mode)));
-  const table = rows.map(summarise);
-  process.stdout.write(
-    flags.json ? `${JSON.stringify({ machine, rows }, null, 2)}\n` : `${markdown(table)}\n`,
-  );
-  if (!flags.quick) {
-    const results = new URL('../../bench/results/', import.meta.url);
-    await mkdir(results, { recursive: true });
-    await writeFile(new URL('latest.md', results), `# Benchmark\n\n${machine}\n\n${markdown(table)}\n`);
+const python = await findPython();
+
+function say(text: string): void {
+  if (!flags.json) process.stdout.write(`${text}\n\n`);
+}
+
+async function publish(report: Report): Promise<void> {
+  if (flags.json) process.stdout.write(`${JSON.stringify(report, null, 2)}\n`);
+  else say(markdownTable(report.rows.map(summarise)));
+  const below = missed(report.rows);
+  say(below.length > 0 ? `Below the target:\n${below.join('\n')}` : 'Every target of these rows is met.');
+  if (!quick && report.rows.length > 0) await write(report);
+}
+
+async function notes(tree: string): Promise<string[]> {
+  const { entries, bytes } = await describe(tree);
+  return [
+    `${entries} entries, ${(bytes / 1e6).toFixed(0)} MB; medians of ${runs}`,
+    python
+      ? `python3-gi: libostree's bindings, synchronous calls in one process`
+      : 'python3-gi: not measured, no Python here has gi and OSTree-1.0 (Debian: python3-gi, gir1.2-ostree-1.0)',
+    'node-gtk: not measured; it is no dependency here, since it is compiled against GTK and Cairo',
+  ];
+}
+
+async function ordinary(): Promise<void> {
+  const tree = join(home, 'tree');
+  await systemTree(tree, quick);
+  const context = new Context(home, tree, runs, quick, python, only);
+  const about = await notes(tree);
+  say([await machine(), ...about].join('\n'));
+  for (const mode of ['bare-user', 'archive']) {
+    await commits(context, mode);
+    await fsck(context, mode);
   }
+  await checkouts(context);
+  await diff(context, 'bare-user');
+  await prune(context, 'bare-user');
+  await pulls(context);
+  await reads(context, Math.round(scale * 2 ** 30));
+  await publish({ name: 'latest', title: 'Benchmark', notes: about, rows: context.rows });
+  if (flags.docs) await writeDocs('latest');
+}
+
+async function trees(): Promise<void> {
+  const made = {
+    tiny: (tree: string) => smallFiles(tree, Math.round(100_000 * scale)),
+    huge: (tree: string) => hugeFiles(tree, 4, Math.round(scale * 2 ** 30)),
+  };
+  for (const [name, make] of Object.entries(made)) {
+    const tree = join(home, 'tree');
+    await make(tree);
+    const context = new Context(home, tree, runs, quick, python, only);
+    const about = await notes(tree);
+    say([`${name} files; ${await machine()}`, ...about].join('\n'));
+    for (const mode of ['bare-user', 'archive']) {
+      await commits(context, mode);
+      await fsck(context, mode);
+    }
+    await checkouts(context);
+    await publish({ name: `trees-${name}`, title: `${name} files`, notes: about, rows: context.rows });
+    for (const left of ['tree', 'git', 'pair-bare-user', 'pair-archive']) await context.clean(left);
+  }
+}
+
+try {
+  if (flags.growth) await runGrowth({ home, runs, quick, scale, onStep: say });
+  else if (flags.trees) await trees();
+  else await ordinary();
 } finally {
   if (!flags.keep) await rm(home, { recursive: true, force: true });
 }

@@ -1,7 +1,7 @@
 // One operation in a process of its own, so that its memory and its event loop
 // are its alone. Prints one JSON document.
 //
-//   operation.js commit|commit-cached|fsck REPO [TREE]
+//   operation.js NAME '{"repo": PATH, …}'
 import { lookup } from 'node:dns/promises';
 import { readFile } from 'node:fs/promises';
 import { type IntervalHistogram, monitorEventLoopDelay } from 'node:perf_hooks';
@@ -9,18 +9,14 @@ import { setTimeout as sleep } from 'node:timers/promises';
 
 import { Repo } from 'ostree';
 
-import type { Loop, Measured } from './measure.js';
+import { type Arguments, type Loop, type Measured, median } from './measure.js';
+import { operations } from './operations.js';
 
 const IDLE = 500;
 const POOL_CALLS = 50;
 
 function milliseconds(histogram: IntervalHistogram): Loop {
   return { p99: histogram.percentile(99) / 1e6, max: histogram.max / 1e6 };
-}
-
-function median(values: number[]): number {
-  const sorted = values.toSorted((a, b) => a - b);
-  return sorted[Math.floor(sorted.length / 2)] ?? NaN;
 }
 
 /** How long a call takes that libuv's pool serves, 50 of them one after another until stopped. */
@@ -41,9 +37,11 @@ async function peakMemory(): Promise<number> {
 }
 
 async function main(): Promise<void> {
-  const [name, path, tree] = process.argv.slice(2);
-  if (!name || !path) throw new Error('usage: operation.js commit|commit-cached|fsck REPO [TREE]');
-  await using repo = await Repo.open(path, { fsync: false });
+  const [name = '', given = '{}'] = process.argv.slice(2);
+  const args = JSON.parse(given) as Arguments;
+  const operation = operations[name];
+  if (!operation) throw new Error(`unknown operation ${name}`);
+  await using repo = await Repo.open(args.repo, { fsync: false });
   await repo.resolveRev('none').catch(() => undefined); // loads the addon
 
   const histogram = monitorEventLoopDelay({ resolution: 1 });
@@ -60,21 +58,7 @@ async function main(): Promise<void> {
   const pool = poolLatency(stop.signal);
   const cpu = process.cpuUsage();
   const started = performance.now();
-  let result: Record<string, unknown>;
-  if ((name === 'commit' || name === 'commit-cached') && tree) {
-    const { checksum, rootContents, rootMetadata, stats } = await repo.commit({
-      branch: 'bench',
-      tree,
-      timestamp: new Date(0),
-      cache: name === 'commit-cached',
-    });
-    result = { checksum, rootContents, rootMetadata, stats };
-  } else if (name === 'fsck') {
-    const { verdict, objects } = await repo.fsck();
-    result = { verdict, objects };
-  } else {
-    throw new Error(`unknown operation ${name}`);
-  }
+  const result = await operation(repo, args);
   const wall = performance.now() - started;
   const { user, system } = process.cpuUsage(cpu);
   histogram.disable();

@@ -1,0 +1,67 @@
+// What reads or removes a repository's objects: fsck, diff, prune.
+import { execa } from 'execa';
+
+import { type Context, ostree, same } from './context.js';
+import { command, ours } from './measure.js';
+
+export async function fsck(context: Context, mode: string): Promise<void> {
+  if (!context.wants(mode, 'fsck')) return;
+  const { path } = await context.twoCommits(mode);
+  const row = context.row('fsck', mode);
+  for (let run = 0; run < context.runs; run++) {
+    row.command.push(await command('ostree', `--repo=${path}`, 'fsck', '--quiet')); // fails unless all is well
+    row.ours.push(await ours('fsck', { repo: path }));
+    same('the verdicts', row.ours.at(-1)?.result?.['verdict'], 'ok');
+  }
+}
+
+export async function diff(context: Context, mode: string): Promise<void> {
+  if (!context.wants(mode, 'diff of two commits')) return;
+  const { path, old, new: head } = await context.twoCommits(mode);
+  const row = context.row('diff of two commits', mode);
+  const lines = (await ostree(path, 'diff', old, head)).trim().split('\n').length;
+  for (let run = 0; run < context.runs; run++) {
+    row.command.push(await command('ostree', `--repo=${path}`, 'diff', old, head));
+    row.ours.push(await ours('diff', { repo: path, from: old, to: head }));
+    same('the numbers of differences', row.ours.at(-1)?.result?.['lines'], lines);
+  }
+}
+
+async function objects(repo: string): Promise<string[]> {
+  const { stdout } = await execa('find', [`${repo}/objects`, '-type', 'f', '-printf', '%P\\n'], {
+    maxBuffer: 1 << 30,
+  });
+  return stdout.split('\n').sort();
+}
+
+/** The same copy of a repository twice: hard links do, for both only unlink. */
+async function prunedCopies(
+  context: Context,
+  mode: string,
+  work: string,
+  prepare: (repo: string) => Promise<unknown>,
+) {
+  if (!context.wants(mode, work)) return;
+  const { path } = await context.twoCommits(mode);
+  const row = context.row(work, mode);
+  for (let run = 0; run < context.runs; run++) {
+    const copies = [await context.clean('theirs'), await context.clean('mine')] as const;
+    for (const copy of copies) {
+      await execa('cp', ['-al', path, copy]);
+      await execa('cp', ['-a', '--remove-destination', `${path}/config`, copy]);
+      await prepare(copy);
+    }
+    row.command.push(await command('ostree', `--repo=${copies[0]}`, 'prune', '--refs-only', '--depth=0'));
+    row.ours.push(await ours('prune', { repo: copies[1] }));
+    same('what is left', await objects(copies[0]), await objects(copies[1]));
+  }
+  await context.clean('theirs');
+  await context.clean('mine');
+}
+
+export async function prune(context: Context, mode: string): Promise<void> {
+  await prunedCopies(context, mode, 'prune of one commit of two', () => Promise.resolve());
+  await prunedCopies(context, mode, 'prune of everything', (repo) =>
+    ostree(repo, 'refs', '--delete', 'bench'),
+  );
+}

@@ -1,0 +1,105 @@
+// How time and memory grow with the number of entries: ten times as many each step.
+import { mkdir, writeFile } from 'node:fs/promises';
+
+import { Context } from './context.js';
+import { checkouts } from './checkouts.js';
+import { fsck } from './checks.js';
+import { commits } from './commits.js';
+import { lines, type Line } from './plot.js';
+import { machine, markdownTable } from './report.js';
+import { medianOf, type Row, time } from './row.js';
+import { describe, smallFiles } from './trees.js';
+
+const RESULTS = new URL('../../bench/results/', import.meta.url);
+const STEPS = [1000, 10_000, 100_000, 1_000_000];
+const ROWS = /^bare-user (commit, new|commit again|fsck|checkout, hard)/;
+
+interface Step {
+  entries: number;
+  rows: Row[];
+}
+
+export interface Growth {
+  home: string;
+  runs: number;
+  quick: boolean;
+  scale: number;
+  onStep: (table: string) => void;
+}
+
+async function measure(growth: Growth, count: number): Promise<Step> {
+  const home = `${growth.home}/${count}`;
+  await mkdir(home);
+  await smallFiles(`${home}/tree`, count);
+  const { entries } = await describe(`${home}/tree`);
+  // The largest takes minutes a run, and one does not vary much.
+  const runs = count > 100_000 ? 1 : growth.runs;
+  const context = new Context(home, `${home}/tree`, runs, growth.quick, undefined, ROWS);
+  await commits(context, 'bare-user');
+  await fsck(context, 'bare-user');
+  await checkouts(context);
+  await context.dispose();
+  return { entries, rows: context.rows.filter(({ ours }) => ours.length > 0) };
+}
+
+function table(steps: Step[]) {
+  return steps.flatMap(({ entries, rows }) =>
+    rows.map(({ work, command, ours }) => ({
+      work,
+      entries,
+      command: time(medianOf(command)),
+      ours: time(medianOf(ours)),
+      ratio: `${(medianOf(command) / medianOf(ours)).toFixed(2)} x`,
+      'µs an entry, command / ours': `${((medianOf(command) * 1000) / entries).toFixed(1)} / ${((medianOf(ours) * 1000) / entries).toFixed(1)}`,
+      'peak memory command / ours (idle)': `${(Math.max(...command.map((m) => m.memory)) / 1e6).toFixed(0)} / ${(Math.max(...ours.map((m) => m.memory)) / 1e6).toFixed(0)} MB (${((ours[0]?.idleMemory ?? NaN) / 1e6).toFixed(0)})`,
+    })),
+  );
+}
+
+function series(steps: Step[], read: (row: Row, entries: number, command: boolean) => number): Line[] {
+  const works = [...new Set(steps.flatMap(({ rows }) => rows.map(({ work }) => work)))];
+  return works.flatMap((work) =>
+    [true, false].map((command) => ({
+      name: `${work}: ${command ? 'command' : 'ours'}`,
+      command,
+      points: steps.flatMap(({ entries, rows }) => {
+        const row = rows.find((one) => one.work === work);
+        return row ? [[entries, read(row, entries, command)] as [number, number]] : [];
+      }),
+    })),
+  );
+}
+
+/** The files in bench/results/ are written after each step, for the last one takes long. */
+async function writeResults(steps: Step[]): Promise<void> {
+  await mkdir(RESULTS, { recursive: true });
+  const measuredOn = await machine();
+  const text = [
+    '# Growth',
+    `${measuredOn}, ${new Date().toISOString().slice(0, 10)}. Files of 10 to 509 bytes, 100 to a directory; bare-user; medians, of one run beyond 100,000 entries.`,
+    markdownTable(table(steps)),
+  ];
+  await writeFile(new URL('growth.md', RESULTS), `${text.join('\n\n')}\n`);
+  await writeFile(
+    new URL('growth.json', RESULTS),
+    `${JSON.stringify({ machine: measuredOn, steps }, null, 2)}\n`,
+  );
+  const perEntry = series(steps, ({ command: theirs, ours }, entries, command) =>
+    Number(((medianOf(command ? theirs : ours) * 1000) / entries).toFixed(2)),
+  );
+  await writeFile(new URL('growth.svg', RESULTS), lines('Time an entry', 'µs an entry', perEntry));
+  const memory = series(steps, ({ command: theirs, ours }, _entries, command) =>
+    Number((medianOf(command ? theirs : ours, (m) => m.memory) / 1e6).toFixed(0)),
+  );
+  await writeFile(new URL('growth-memory.svg', RESULTS), lines('Peak memory', 'MB', memory));
+}
+
+export async function runGrowth(growth: Growth): Promise<void> {
+  const steps: Step[] = [];
+  for (const count of STEPS) {
+    if (count * growth.scale < 100) continue;
+    steps.push(await measure(growth, Math.round(count * growth.scale)));
+    growth.onStep(markdownTable(table(steps.slice(-1))));
+    if (!growth.quick) await writeResults(steps);
+  }
+}
