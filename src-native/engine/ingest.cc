@@ -47,12 +47,17 @@ Checksum Ingest::FromSpool(const TreeFile& file) {
   return writer_.WriteFile(spooled.header, content, buffer_);
 }
 
+StatCache::Dir& Ingest::Known(const DiskDir& disk, int fd) {
+  if (!known_ || known_->disk != &disk) known_ = &cache_.In(disk, fd);
+  return *known_;
+}
+
 Checksum Ingest::FromDisk(const std::string& name, const TreeFile& file) {
   int dir = opener_.Open(*file.disk);
   // What is changed on its way is not in the cache: the same file elsewhere in the tree would be another
   // object.
   if (!file.change && cache_.is_used()) {
-    if (auto known = cache_.Find(dir, *file.disk, name)) {
+    if (auto known = cache_.Find(Known(*file.disk, dir), dir, name)) {
       tally_.cache_hits++;
       return *known;
     }
@@ -82,7 +87,7 @@ Checksum Ingest::ReadFile(int dir, const std::string& name, const TreeFile& file
   auto header = ContentHeader(rules_.Apply(OwnerOf(status), file.change), "", xattrs);
   FdContent content(fd.get(), status, path);
   auto checksum = writer_.WriteFile(header, content, buffer_);
-  if (!file.change) cache_.Remember(*file.disk, name, status, checksum);
+  if (!file.change && cache_.is_used()) cache_.Remember(*known_, name, status, checksum);
   return checksum;
 }
 
@@ -98,7 +103,7 @@ Checksum Ingest::ReadLinkFile(int dir, const std::string& name, const TreeFile& 
   auto xattrs = rules_.keeps_xattrs() ? ReadLinkXattrs(fd.get(), path) : Xattrs();
   auto checksum =
       writer_.WriteLink(ContentHeader(rules_.Apply(OwnerOf(status), file.change), target, xattrs));
-  if (!file.change) cache_.Remember(*file.disk, name, status, checksum);
+  if (!file.change && cache_.is_used()) cache_.Remember(*known_, name, status, checksum);
   return checksum;
 }
 

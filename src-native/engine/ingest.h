@@ -32,7 +32,10 @@ class Ingest {
   StatCache& cache_;
   Tally& tally_;
   GCancellable* const cancellable_;
+  StatCache::Dir& Known(const DiskDir& disk, int fd);
+
   DirOpener opener_{4};
+  StatCache::Dir* known_ = nullptr;  // the last directory's: files come directory by directory
   ReadBuffer buffer_;
 };
 

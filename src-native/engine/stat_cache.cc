@@ -123,52 +123,51 @@ bool StatCache::IsThere(const Checksum& sum) const {
   return fstatat(ostree_repo_get_dfd(repo_), path.c_str(), &status, AT_SYMLINK_NOFOLLOW) == 0;
 }
 
-std::optional<Checksum> StatCache::Find(int fd, const DiskDir& disk, const std::string& name) {
-  if (!is_used()) return {};
-  const std::vector<StatEntry>* known = nullptr;
-  {
-    std::lock_guard lock(mutex_);
-    auto [found, is_new] = dirs_.try_emplace(&disk);
-    auto& dir = found->second;
-    if (is_new) {
-      dir.is_usable = IsLocal(disk, fd);
-      if (auto entries = known_.find(disk.Path()); entries != known_.end()) dir.known = &entries->second;
-    }
-    if (dir.is_usable) known = dir.known;
-  }
-  if (!known) return {};
+StatCache::Dir& StatCache::In(const DiskDir& disk, int fd) {
+  std::lock_guard lock(mutex_);
+  auto [found, is_new] = dirs_.try_emplace(&disk);
+  auto& dir = found->second;
+  if (!is_new) return dir;
+  dir.disk = &disk;
+  dir.is_usable = IsLocal(disk, fd);
+  auto entries = known_.find(disk.Path());
+  if (dir.is_usable && entries != known_.end()) dir.known = &entries->second;
+  return dir;
+}
+
+std::optional<Checksum> StatCache::Find(Dir& dir, int fd, const std::string& name) {
+  if (!dir.known) return {};
   auto is_before = [](const StatEntry& entry, const std::string& other) { return entry.name < other; };
-  auto entry = std::lower_bound(known->begin(), known->end(), name, is_before);
-  if (entry == known->end() || entry->name != name) return {};
+  auto entry = std::lower_bound(dir.known->begin(), dir.known->end(), name, is_before);
+  if (entry == dir.known->end() || entry->name != name) return {};
   struct stat status;
   if (fstatat(fd, name.c_str(), &status, AT_SYMLINK_NOFOLLOW) < 0) return {};
   auto now = StatEntry::Of(name, status, entry->checksum);
   bool is_file = S_ISREG(status.st_mode) || S_ISLNK(status.st_mode);
-  if (!is_file || status.st_dev != disk.device || !now.IsSameFile(*entry) || !IsThere(entry->checksum))
+  if (!is_file || status.st_dev != dir.disk->device || !now.IsSameFile(*entry) || !IsThere(entry->checksum))
     return {};
-  std::lock_guard lock(mutex_);
-  hits_++;
-  now_count_++;
-  dirs_[&disk].now.push_back(std::move(now));
+  std::lock_guard lock(dir.mutex);
+  dir.hits++;
+  dir.now.push_back(std::move(now));
   return entry->checksum;
 }
 
-void StatCache::Remember(const DiskDir& disk, const std::string& name, const struct stat& status,
-                         const Checksum& sum) {
-  if (!is_used()) return;
+void StatCache::Remember(Dir& dir, const std::string& name, const struct stat& status, const Checksum& sum) {
   auto entry = StatEntry::Of(name, status, sum);
-  if (!IsSettled(entry) || status.st_dev != disk.device) return;
-  std::lock_guard lock(mutex_);
-  auto& dir = dirs_[&disk];
-  if (!dir.is_usable) return;
+  if (!dir.is_usable || !IsSettled(entry) || status.st_dev != dir.disk->device) return;
+  std::lock_guard lock(dir.mutex);
   dir.now.push_back(std::move(entry));
-  now_count_++;
 }
 
 void StatCache::Save() {
   if (!is_used()) return;
+  size_t hits = 0, now = 0;
+  for (auto& [disk, dir] : dirs_) {
+    hits += dir.hits;
+    now += dir.now.size();
+  }
   // Every entry was of use, and there are no others.
-  if (hits_ == known_count_ && now_count_ == known_count_) return;
+  if (hits == known_count_ && now == known_count_) return;
   StatEntries entries;
   for (auto& [disk, dir] : dirs_) {
     if (dir.now.empty()) continue;

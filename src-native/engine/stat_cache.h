@@ -20,21 +20,20 @@ class StatCache {
 
   bool is_used() const { return !path_.empty(); }
 
-  // Any thread. The object of this file or link, if it is still the same and the object is there. To be asked
-  // of every file, before it is opened. `fd` is that of its directory.
-  std::optional<Checksum> Find(int fd, const DiskDir& disk, const std::string& name);
+  // What is known of one directory. Valid as long as the cache is.
+  struct Dir;
+  // Any thread, as all that follows. `fd` is that of the directory.
+  Dir& In(const DiskDir& disk, int fd);
+  // The object of this file or link, if it is still the same and the object is there. To be asked of every
+  // file, before it is opened.
+  std::optional<Checksum> Find(Dir& dir, int fd, const std::string& name);
   // The file had this status before it was read, and after.
-  void Remember(const DiskDir& disk, const std::string& name, const struct stat& status, const Checksum& sum);
+  void Remember(Dir& dir, const std::string& name, const struct stat& status, const Checksum& sum);
 
   // Once every file is settled. A cache that cannot be written is none; that is no failure.
   void Save();
 
  private:
-  struct Dir {
-    const std::vector<StatEntry>* known = nullptr;  // from the file
-    std::vector<StatEntry> now;
-    bool is_usable = false;
-  };
   bool IsLocal(const DiskDir& disk, int fd);
   bool IsSettled(const StatEntry& entry) const;
   bool IsThere(const Checksum& sum) const;
@@ -47,9 +46,18 @@ class StatCache {
   int64_t started_ = 0;  // nanoseconds, by the clock that files are stamped with
   StatEntries known_;
   std::mutex mutex_;
-  std::unordered_map<const DiskDir*, Dir> dirs_;
+  std::unordered_map<const DiskDir*, Dir> dirs_;  // their places do not change
   std::unordered_map<dev_t, bool> is_local_;
-  size_t known_count_ = 0, hits_ = 0, now_count_ = 0;
+  size_t known_count_ = 0;
+};
+
+struct StatCache::Dir {
+  const DiskDir* disk = nullptr;
+  const std::vector<StatEntry>* known = nullptr;  // from the file; null as well where nothing is trusted
+  bool is_usable = false;
+  std::mutex mutex;
+  std::vector<StatEntry> now;
+  size_t hits = 0;
 };
 
 }  // namespace ostree

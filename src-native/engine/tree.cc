@@ -4,14 +4,6 @@
 #include "engine/objects.h"
 
 namespace ostree {
-namespace {
-
-GVariant* Bytes(const Checksum& checksum) {
-  return g_variant_new_fixed_array(G_VARIANT_TYPE_BYTE, checksum.data(), Checksum::size(), 1);
-}
-
-}  // namespace
-
 std::string TreeDir::Path() const {
   std::vector<const std::string*> way;
   for (auto* dir = this; dir->parent; dir = dir->parent) way.push_back(dir->name);
@@ -137,18 +129,6 @@ void Tree::Overlay(TreeDir& root, const Checksum& root_contents, const Checksum&
     for (const auto& child : loaded.dirs)
       todo.push_back({&EnsureDir(*dir, child.name), child.contents, child.metadata});
   }
-}
-
-Shared<GVariant> DirTree(const TreeDir& dir) {
-  GVariantBuilder files, dirs;
-  g_variant_builder_init(&files, G_VARIANT_TYPE("a(say)"));
-  for (const auto& [name, file] : dir.files)
-    g_variant_builder_add(&files, "(s@ay)", name.c_str(), Bytes(file.checksum));
-  g_variant_builder_init(&dirs, G_VARIANT_TYPE("a(sayay)"));
-  for (const auto& [name, child] : dir.dirs)
-    g_variant_builder_add(&dirs, "(s@ay@ay)", name.c_str(), Bytes(child->contents), Bytes(child->metadata));
-  return Shared<GVariant>::Share(
-      g_variant_new("(@a(say)@a(sayay))", g_variant_builder_end(&files), g_variant_builder_end(&dirs)));
 }
 
 }  // namespace ostree

@@ -97,7 +97,4 @@ class Tree {
   std::unordered_map<Checksum, Shared<GVariant>> new_metadata_;
 };
 
-// The dirtree object of a directory whose files and directories are settled.
-Shared<GVariant> DirTree(const TreeDir& dir);
-
 }  // namespace ostree

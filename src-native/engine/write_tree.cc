@@ -8,6 +8,7 @@
 
 #include "core/failure.h"
 #include "core/task_group.h"
+#include "engine/dirtree.h"
 #include "engine/ingest.h"
 #include "engine/objects.h"
 #include "engine/pool.h"

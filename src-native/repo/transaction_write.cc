@@ -5,6 +5,7 @@
 #include <atomic>
 
 #include "engine/batches.h"
+#include "engine/dirtree.h"
 #include "engine/file_check.h"
 #include "engine/load_file.h"
 #include "engine/load_metadata.h"

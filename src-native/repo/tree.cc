@@ -2,6 +2,7 @@
 
 #include <cstring>
 
+#include "engine/metadata_cache.h"
 #include "rev.h"
 
 namespace ostree {
@@ -43,7 +44,7 @@ std::vector<std::string> Components(const std::string& path) {
 }  // namespace
 
 TreeListing::TreeListing(OstreeRepo* repo, const std::string& contents, GCancellable* cancellable) {
-  auto dirtree = LoadMetadata(repo, OSTREE_OBJECT_TYPE_DIR_TREE, contents, cancellable);
+  auto dirtree = LoadMetadataCached(repo, OSTREE_OBJECT_TYPE_DIR_TREE, contents, cancellable);
   files_ = Child(dirtree.get(), 0);
   directories_ = Child(dirtree.get(), 1);
   file_count_ = g_variant_n_children(files_.get());
@@ -110,7 +111,7 @@ CommitTree::CommitTree(Shared<OstreeRepo> repo, std::string rev, GCancellable* c
     : repo_(std::move(repo)), rev_(std::move(rev)), cancellable_(cancellable) {
   auto checksum = ResolveRev(repo_.get(), rev_);
   try {
-    auto commit = LoadMetadata(repo_.get(), OSTREE_OBJECT_TYPE_COMMIT, checksum, cancellable_);
+    auto commit = LoadMetadataCached(repo_.get(), OSTREE_OBJECT_TYPE_COMMIT, checksum, cancellable_);
     root_ = {ChecksumAt(commit.get(), 6), ChecksumAt(commit.get(), 7)};
   } catch (Failure& failure) {
     failure.ref = rev_;
@@ -196,7 +197,7 @@ TreeEntry CommitTree::Describe(const Found& found) const {
   }
   return Naming(found.path, [&] {
     auto type = OSTREE_OBJECT_TYPE_DIR_META;
-    auto dirmeta = LoadMetadata(repo_.get(), type, found.directory->metadata, cancellable_);
+    auto dirmeta = LoadMetadataCached(repo_.get(), type, found.directory->metadata, cancellable_);
     return DirectoryEntry(found.path, *found.directory, dirmeta.get());
   });
 }

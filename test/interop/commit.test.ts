@@ -1,6 +1,6 @@
 // What we commit, the `ostree` command would have committed, to the last bit.
 import { execa } from 'execa';
-import { writeFile } from 'node:fs/promises';
+import { link, mkdir, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 
 import { type CommitOptions, Repo, type RepoMode, Variant } from 'ostree';
@@ -153,6 +153,38 @@ describe('a tree with everything', () => {
       expect(await contents(out)).toEqual(await contents(join(dir, 'tree')));
       if (keepsOwners) expect(await metadata(out)).toEqual(await metadata(join(dir, 'tree')));
     });
+  });
+});
+
+/** The sizes at which a dirtree's own framing takes one byte more: of an entry, of the lists, of the whole. */
+describe('directories around the sizes at which their encoding changes', () => {
+  const counts = [0, 1, 2, 3, 4, 5, 6, 7, 300, 1400, 1600, 1700];
+  it.each(['files', 'directories'] as const)('are the same with so many %s', async (kind) => {
+    const tree = join(await temporaryDirectory(), 'tree');
+    const names = (length: number): string[] =>
+      [length - 1, length, length + 1].map((size) => 'n'.repeat(size));
+    await mkdir(tree);
+    await writeFile(join(tree, 'empty'), '');
+    const add = async (path: string): Promise<void> => {
+      if (kind === 'files') await link(join(tree, 'empty'), path);
+      else await mkdir(path);
+    };
+    for (const count of counts) {
+      const dir = join(tree, String(count));
+      await mkdir(dir);
+      for (let i = 0; i < count; i++) await add(join(dir, `name-${i}`));
+    }
+    // An entry of a file is the name and 33 bytes, of a directory the name and 65.
+    for (const [i, name] of [...names(255 - 33 - 1), ...names(255 - 65 - 2)].entries()) {
+      await mkdir(join(tree, `long-${i}`));
+      await add(join(tree, `long-${i}`, name));
+    }
+    const theirs = join(await temporaryDirectory(), 'repo');
+    await ostree(`--repo=${theirs}`, 'init', '--mode=bare-user');
+    await ostree(`--repo=${theirs}`, 'commit', '--branch=main', `--tree=dir=${tree}`);
+    await using repo = await Repo.create(join(await temporaryDirectory(), 'repo'), { mode: 'bare-user' });
+    const { rootContents, rootMetadata } = await repo.commit({ tree, fsync: false });
+    expect([rootContents, rootMetadata]).toEqual(await roots(theirs, 'main'));
   });
 });
 

@@ -1,4 +1,4 @@
-import { chmod, lchown, link, mkdir, rm, symlink, writeFile } from 'node:fs/promises';
+import { chmod, lchown, link, mkdir, readFile, rm, symlink, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 
 import { type Entry, Repo, type RepoMode } from 'ostree';
@@ -310,6 +310,25 @@ describe('readFile', () => {
       ref: 'main',
     });
     expect(await repo.readFile('main', 'a', { maxSize: 5, encoding: 'latin1' })).toBe('12345');
+  });
+
+  it('does not go on with a directory that was removed, or replaced, after it was read', async () => {
+    const cli = await cliRepo();
+    await cli.commit('main', { 'dir/a': 'text' });
+    await using repo = await Repo.open(cli.path);
+    expect(await repo.readFile('main', 'dir/a', 'utf8')).toBe('text');
+    const { contentsChecksum = '' } = await repo.stat('main', 'dir');
+    const object = objectFile(cli.path, contentsChecksum, 'dirtree');
+    const bytes = await readFile(object);
+    await rm(object);
+    await expect(repo.readFile('main', 'dir/a')).rejects.toMatchObject({
+      code: 'NOT_FOUND',
+      checksum: contentsChecksum,
+    });
+    await writeFile(object, bytes.subarray(1));
+    await expect(repo.readFile('main', 'dir/a')).rejects.toMatchObject({ code: 'CORRUPT' });
+    await writeFile(object, bytes);
+    expect(await repo.readFile('main', 'dir/a', 'utf8')).toBe('text');
   });
 
   it('reads objects of a parent repository, of another mode too', async () => {
