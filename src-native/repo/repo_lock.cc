@@ -3,9 +3,8 @@
 #include <fcntl.h>
 
 #include <algorithm>
-#include <condition_variable>
 
-#include "core/on_cancel.h"
+#include "core/pause.h"
 
 namespace ostree {
 namespace {
@@ -19,23 +18,6 @@ bool IsFree(int lock_file, OstreeRepoLockType type) {
   lock.l_type = type == OSTREE_REPO_LOCK_EXCLUSIVE ? F_WRLCK : F_RDLCK;
   lock.l_whence = SEEK_SET;
   return fcntl(lock_file, F_OFD_GETLK, &lock) < 0 || lock.l_type == F_UNLCK;
-}
-
-// Sleeps, but not longer than until cancelled.
-void Pause(std::chrono::milliseconds time, GCancellable* cancellable) {
-  std::mutex mutex;
-  std::condition_variable changed;
-  bool cancelled = false;
-  OnCancel wakes(cancellable, [&] {
-    std::lock_guard lock(mutex);
-    cancelled = true;
-    changed.notify_one();
-  });
-  {
-    std::unique_lock lock(mutex);
-    changed.wait_for(lock, time, [&] { return cancelled; });
-  }
-  ThrowIfCancelled(cancellable);
 }
 
 Failure HeldByOthers(const Repo& repo) {

@@ -4,8 +4,11 @@
 #include <fcntl.h>
 #include <sys/stat.h>
 
+#include <algorithm>
+#include <chrono>
 #include <cstring>
 
+#include "core/pause.h"
 #include "core/thread.h"
 #include "deployment.h"
 #include "lock.h"
@@ -97,17 +100,27 @@ Repo::Opener RepoOpener(OstreeSysroot* sysroot) {
   };
 }
 
+// libostree thaws what it froze after that time at the latest.
+constexpr auto kFrozen = std::chrono::seconds(30);
+
 // Taking the lock makes a booted system's read-only /sysroot writable, in the
 // mount namespace of this thread. Done before anything is opened beneath it. A
-// medium that cannot be written can still be read.
-void MakeWritable(OstreeSysroot* sysroot) {
-  try {
-    gboolean acquired = FALSE;
-    Try(ostree_sysroot_try_lock, sysroot, &acquired);
-  } catch (const Failure&) {
-    return;
+// medium that cannot be written can still be read. One that is frozen, as
+// whoever writes deployments does to it for a moment, is only busy.
+void MakeWritable(OstreeSysroot* sysroot, GCancellable* cancellable) {
+  auto deadline = std::chrono::steady_clock::now() + kFrozen;
+  auto pause = std::chrono::milliseconds(1);
+  for (;;) {
+    try {
+      gboolean acquired = FALSE;
+      Try(ostree_sysroot_try_lock, sysroot, &acquired);
+      return ostree_sysroot_unlock(sysroot);
+    } catch (const Failure& failure) {
+      if (!failure.Is("LOCKED") || std::chrono::steady_clock::now() >= deadline) return;
+    }
+    Pause(pause, cancellable);
+    pause = std::min(pause * 2, std::chrono::milliseconds(100));
   }
-  ostree_sysroot_unlock(sysroot);
 }
 
 void Initialize(OstreeSysroot* sysroot, GCancellable* cancellable) {
@@ -115,7 +128,7 @@ void Initialize(OstreeSysroot* sysroot, GCancellable* cancellable) {
   if (!ostree_sysroot_is_booted(sysroot) || getuid() != 0) return;
   StartThreadsElsewhere();
   Try(ostree_sysroot_initialize_with_mount_namespace, sysroot, cancellable);
-  MakeWritable(sysroot);
+  MakeWritable(sysroot, cancellable);
 }
 
 }  // namespace

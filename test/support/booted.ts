@@ -220,9 +220,20 @@ export class Device {
   }
 }
 
-/** A device with version 1 installed. */
-export async function device(config: Record<string, string> = {}): Promise<Device> {
-  const made = new Device(await temporaryDirectory());
+/**
+ * A directory in memory. Whoever writes deployments freezes the file system for a moment, which on a disk shared with
+ * other tests would keep a device from making its read-only /sysroot writable: libostree's own commands then fail.
+ */
+async function ownDisk(): Promise<string> {
+  const dir = await temporaryDirectory();
+  await execa('mount', ['-t', 'tmpfs', '-o', 'mode=755', 'device', dir]);
+  onTestFinished(async () => void (await execa('umount', ['--lazy', dir])));
+  return dir;
+}
+
+/** A device with version 1 installed; `dir` is an empty directory. */
+export async function device(config: Record<string, string> = {}, dir?: string): Promise<Device> {
+  const made = new Device(dir ?? (await ownDisk()));
   await (await Repo.create(made.repo, { mode: 'archive' })).close();
   await made.publish('1');
   const sysroot = await Sysroot.init(made.sysroot, { epoch: 1 });
