@@ -140,6 +140,11 @@ export const adminRows: Rows = {
     const shown = lines(await sysroot.admin('status'));
     expect(lines(String(await opened.status()))).toEqual(shown);
   },
+  'ostree admin --print-current-dir': async () => {
+    const [sysroot] = await twins(await tinyOs(), twice);
+    await using opened = await Sysroot.open(sysroot.path);
+    expect(opened.deployments[0]?.path).toBe(await sysroot.admin('--print-current-dir'));
+  },
   'ostree admin config-diff': async () => {
     const [sysroot] = await twins(await tinyOs(), deployed);
     await changeEtc(await deploymentPath(sysroot), { conf: 'mine\n', added: 'new\n' });

@@ -1,4 +1,5 @@
 // `ostree admin` on a system that runs: the same done on two machines with one disk, which were copies of each other.
+import { mkdir, rm } from 'node:fs/promises';
 import { join } from 'node:path';
 
 import { execa } from 'execa';
@@ -7,6 +8,7 @@ import { expect } from 'vitest';
 import { type Boot, device, Device } from '../../support/booted.js';
 import { temporaryDirectory } from '../../support/repo.js';
 import { contents } from '../../support/sysroot.js';
+import { has } from './newer.js';
 import type { Rows } from './pair.js';
 
 interface Machine {
@@ -89,7 +91,7 @@ export const bootedRows: Rows = {
     await ours.boot.run(`await sysroot.upgrade({ stage: true }); await sysroot.lockFinalization();`);
     // The command of this name is new in libostree 2023.8; before, what is staged is locked as it is staged.
     const admin = (...args: string[]) => theirs.boot.exec('ostree', 'admin', ...args);
-    if ((await admin('--help')).includes('lock-finalization')) {
+    if (await has('lock-finalization')) {
       await admin('upgrade', '--stage');
       await admin('lock-finalization');
     } else {
@@ -102,5 +104,36 @@ export const bootedRows: Rows = {
     for (const { boot } of [ours, theirs]) await boot.shutDown();
     await same(ours, theirs);
     expect(await reboot(ours, theirs)).toEqual(['1', '1']);
+  },
+  'ostree admin boot-complete': async () => {
+    const machine = await device();
+    const toDirectory = async (tree: string) => {
+      await rm(join(tree, 'usr/etc/conf'));
+      await mkdir(join(tree, 'usr/etc/conf'));
+    };
+    await machine.publish('2', {}, { edit: toDirectory });
+    const boot = await machine.boot();
+    await boot.run(`await sysroot.upgrade({ stage: true }); await fs.writeFile('/etc/conf', 'mine')`);
+    await expect(boot.shutDown()).rejects.toThrow('cannot merge');
+    const next = await machine.boot();
+    const look = `return (await sysroot.finalizeState()).failure`;
+    const failure = await next.run<string>(look);
+    expect(failure).toContain('cannot merge');
+    // What its service sets.
+    const command = next.command(['ostree', 'admin', 'boot-complete'], { INVOCATION_ID: 'test' });
+    const { stderr } = await execa(...command, { reject: false });
+    expect(stderr).toContain(failure.trim());
+    expect(await next.run(look)).toBeNull();
+  },
+  'ostree admin prepare-soft-reboot': async () => {
+    const [ours, theirs] = await machines();
+    for (const { boot } of [ours, theirs]) await boot.run(`await sysroot.upgrade()`);
+    const outcome = await ours.boot.run<string>(`
+      return await sysroot.softReboot(sysroot.pending).then(() => 'done', ({ code }) => code);`);
+    if (await has('prepare-soft-reboot')) {
+      const prepared = theirs.boot.exec('ostree', 'admin', 'prepare-soft-reboot', '0');
+      expect(outcome === 'done').toBe(await prepared.then(Boolean, () => false));
+    } else expect(outcome).toBe('NOT_SUPPORTED');
+    await same(ours, theirs);
   },
 };
