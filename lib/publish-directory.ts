@@ -15,7 +15,9 @@ import {
 } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 
+import { run } from './call.js';
 import { OstreeError, type OstreeErrorCode } from './errors.js';
+import { native } from './native.js';
 import type { Store, Upload } from './publish-store.js';
 
 /** What `ostree init` makes. */
@@ -84,13 +86,20 @@ export class DirectoryStore implements Store {
   readonly local = true;
   readonly name: string;
   readonly #made = new Set<string>();
+  #fsync: boolean | undefined;
+  /** Whether something was written since the last flush. */
+  #isDirty = false;
 
-  constructor(path: string) {
+  /** `fsync`: as the config there says unless given. */
+  constructor(path: string, fsync?: boolean) {
     this.name = path;
+    this.#fsync = fsync;
   }
 
   async prepare(): Promise<void> {
-    checkArchive(this.name, await this.read('config'));
+    const config = await this.read('config');
+    checkArchive(this.name, config);
+    this.#fsync ??= !/^\s*fsync\s*=\s*(?:false|0)\s*$/m.test(config?.toString() ?? '');
     try {
       for (const directory of DIRECTORIES) await mkdir(join(this.name, directory), { recursive: true });
     } catch (error) {
@@ -128,15 +137,22 @@ export class DirectoryStore implements Store {
     const target = join(this.name, path);
     try {
       if (typeof source === 'string') await copyFile(source, temporary, constants.COPYFILE_FICLONE);
-      else await writeFile(temporary, source, { signal });
+      else await writeFile(temporary, source, { signal, flush: this.#fsync ?? true });
       await chmod(temporary, 0o644);
       await this.#makeDirectory(dirname(target));
       await makeNewer(temporary, target);
       await rename(temporary, target);
+      this.#isDirty = true;
     } catch (error) {
       await rm(temporary, { force: true });
       throw failure(error, path, size);
     }
+  }
+
+  async flush(signal: AbortSignal): Promise<void> {
+    if (!this.#isDirty || !this.#fsync) return;
+    this.#isDirty = false;
+    await run({ signal }, (call) => native().syncFileSystem(this.name, call));
   }
 
   async #makeDirectory(path: string): Promise<void> {

@@ -54,9 +54,13 @@ export class FilePublisher {
     const commits = new Set(refs.flatMap(({ history }) => history.map(({ checksum }) => checksum)));
     await this.#sendDeltas(commits);
     await this.#sendConfig();
+    await this.#flush();
     await this.#sendRefs(refs);
     await this.#sendSummary();
-    if (this.#rules.prune) await this.#prune(refs);
+    if (this.#rules.prune) {
+      await this.#flush();
+      await this.#prune(refs);
+    }
     this.#reporter.phase('done');
     return this.#outcome;
   }
@@ -67,6 +71,11 @@ export class FilePublisher {
 
   async #put(upload: Upload): Promise<void> {
     if (!this.#rules.dryRun) await this.#store.put(upload, this.#signal);
+  }
+
+  /** A name must not be there after a power failure without what it names. */
+  async #flush(): Promise<void> {
+    if (!this.#rules.dryRun) await this.#store.flush(this.#signal);
   }
 
   async #remove(path: string): Promise<void> {
@@ -187,6 +196,7 @@ export class FilePublisher {
         await this.#put(upload);
         this.#count(0, upload.size);
       });
+      await this.#flush(); // it is what tells that the parts are there
       await this.#put(superblock);
       this.#count(0, superblock.size);
       this.#outcome.deltas.push(name);

@@ -46,6 +46,10 @@ export class RetryingStore implements Store {
     return this.#retry(signal, () => this.#store.put(upload, signal));
   }
 
+  flush(signal: AbortSignal): Promise<void> {
+    return this.#retry(signal, () => this.#store.flush(signal));
+  }
+
   remove(path: string, signal: AbortSignal): Promise<void> {
     return this.#retry(signal, () => this.#store.remove(path, signal));
   }

@@ -109,6 +109,9 @@ export class S3Store implements FallibleStore {
     }
   }
 
+  /** A bucket answers once it is so. */
+  async flush(): Promise<void> {}
+
   async remove(path: string, signal: AbortSignal): Promise<void> {
     await this.#s3.delete(this.#prefix + path, { signal });
   }

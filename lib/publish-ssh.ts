@@ -183,6 +183,9 @@ export class SshStore implements FallibleStore {
     }
   }
 
+  /** SFTP has no word for it that every server knows. */
+  async flush(): Promise<void> {}
+
   async remove(path: string, signal: AbortSignal): Promise<void> {
     await (await this.#sftp(signal)).remove(this.#at(path));
   }

@@ -19,6 +19,11 @@ export interface PublishOptions extends ProgressOptions<PublishProgress> {
   concurrency?: number | undefined;
   /** How often to try again, with growing pauses, what failed for a reason that may pass. 5 unless given. */
   retries?: number | undefined;
+  /**
+   * false: nothing is flushed to the disk where the target is a directory; after a power failure a ref may be there
+   * whose objects are not. As `core.fsync` of the directory's config says unless given.
+   */
+  fsync?: boolean | undefined;
   /** Signs the summary, where the target is a {@link Repo} and makes its own. Other targets get this repository's. */
   sign?: Signer | Signer[] | undefined;
 }
@@ -57,6 +62,7 @@ export interface PublishRules {
   dryRun: boolean;
   concurrency: number;
   retries: number;
+  fsync: boolean | undefined;
   sign: Signer[];
 }
 

@@ -50,6 +50,7 @@ const PUBLISH: Names<PublishOptions> = {
   dryRun: true,
   concurrency: true,
   retries: true,
+  fsync: true,
   sign: true,
   onProgress: true,
   signal: true,
@@ -66,6 +67,7 @@ function checkRules(options: PublishOptions): PublishRules {
     concurrency = 8,
     retries = 5,
     sign = [],
+    fsync,
     onProgress,
   } = options;
   if (refs !== undefined) {
@@ -76,10 +78,11 @@ function checkRules(options: PublishOptions): PublishRules {
   checkBoolean(dryRun, 'options.dryRun');
   checkInteger(concurrency, 'options.concurrency', 1, MAX_CONCURRENCY);
   checkInteger(retries, 'options.retries', 0, 100);
+  if (fsync !== undefined) checkBoolean(fsync, 'options.fsync');
   if (onProgress !== undefined) checkFunction(onProgress, 'options.onProgress');
   if (prune && refs !== undefined)
     throw valueError('options.prune', 'does not go with refs: all others would be deleted');
-  return { refs, prune, dryRun, concurrency, retries, sign: checkSigners(sign, 'options.sign') };
+  return { refs, prune, dryRun, concurrency, retries, fsync, sign: checkSigners(sign, 'options.sign') };
 }
 
 function isRepo(target: unknown): target is Repo {
@@ -120,7 +123,7 @@ function publisherFor(target: PublishTarget): Publisher {
   checkKnown(target, { directory: true }, 'target');
   checkName(target.directory, 'target.directory');
   const directory = resolve(target.directory);
-  return (work) => publishFiles(new DirectoryStore(directory), work);
+  return (work) => publishFiles(new DirectoryStore(directory, work.rules.fsync), work);
 }
 
 async function publishFiles(store: Store, work: PublishWork): Promise<Outcome> {

@@ -5,6 +5,7 @@
 #include "core/export.h"
 #include "core/failure.h"
 #include "core/js_thread.h"
+#include "core/sync.h"
 #include "core/validate.h"
 #include "core/variant.h"
 #include "core/version.h"
@@ -97,6 +98,7 @@ static Napi::Object Init(Napi::Env env, Napi::Object exports) {
   add("configWrite", ostree::ConfigWrite);
   add("repoLock", ostree::RepoLock);
   add("repoLockRelease", ostree::RepoLockRelease);
+  add("syncFileSystem", ostree::SyncFileSystem);
 
   // refs
   add("refResolve", ostree::RefResolve);

@@ -93,6 +93,8 @@ export interface Addon {
   repoLock(repo: RepoHandle, exclusive: boolean, timeout: number, call: Call): Promise<LockedRepo>;
   /** ostree_repo_lock_pop */
   repoLockRelease(lock: LockHandle, call: Call): Promise<void>;
+  /** syncfs: of the file system that a directory is on */
+  syncFileSystem(directory: string, call: Call): Promise<void>;
 
   // refs
   /** ostree_repo_resolve_rev_ext */

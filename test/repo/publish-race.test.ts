@@ -26,7 +26,7 @@ async function directory(repo: Repo, key: GpgKey): Promise<Publisher> {
   const target = join(await temporaryDirectory(), 'published');
   const publish = async () => {
     await repo.summary.regenerate({ sign: signer(key) });
-    await repo.publish(target);
+    await repo.publish(target, { fsync: false });
   };
   await publish();
   return { url: (await nginx(target)).url, publish };

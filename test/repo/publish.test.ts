@@ -182,7 +182,7 @@ describe('publish into a directory', () => {
     for (let i = 0; i < 50 && failed === undefined; i++) {
       await repo.commit({ branch: 'os/main', tree: { files: fresh(i) } });
       await repo.summary.regenerate();
-      await repo.publish(target);
+      await repo.publish(target, { fsync: false });
     }
     publishing = false;
     await pulling;

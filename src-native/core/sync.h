@@ -1,0 +1,10 @@
+// What was written, on the disk itself.
+#pragma once
+
+#include "napi.h"
+
+namespace ostree {
+
+Napi::Value SyncFileSystem(const Napi::CallbackInfo& info);
+
+}  // namespace ostree
