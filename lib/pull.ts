@@ -79,7 +79,10 @@ interface CommonOptions extends ProgressOptions<PullProgress> {
   trusted?: boolean | undefined;
   /** Refuse files that are setuid, world-writable and the like. */
   bareUserOnlyFiles?: boolean | undefined;
-  /** Static deltas: where there are any; never; or fail without. */
+  /**
+   * Static deltas: where there are any; never; or fail without. A server that lies may end the process by one: where
+   * none is trusted, `off`, or `isolate`.
+   */
   deltas?: 'auto' | 'off' | 'required' | undefined;
   /** For a ref, this commit in place of the one that it names. */
   overrideCommits?: Record<string, Checksum> | undefined;

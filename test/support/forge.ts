@@ -1,6 +1,6 @@
 // Objects made by hand, right or wrong, for tests of reading: nothing that reads compares them with their name.
 import { createHash } from 'node:crypto';
-import { mkdir, writeFile } from 'node:fs/promises';
+import { mkdir, readFile, writeFile } from 'node:fs/promises';
 import { dirname } from 'node:path';
 import { deflateRawSync } from 'node:zlib';
 
@@ -108,4 +108,37 @@ export async function forgeFile(repo: string, file: ForgedFile, checksum?: strin
   prefix.writeUInt32BE(file.headerSize ?? header.length);
   const data = file.target === undefined ? deflateRawSync(content) : Buffer.alloc(0);
   return await forge(repo, 'filez', Buffer.concat([prefix, header, data]), checksum);
+}
+
+/** A delta from nothing to a commit that is there, whose one part is this program: it says that it makes one file. */
+export async function forgeDelta(repo: string, commit: string, program: number[]): Promise<void> {
+  const modes = [[0, 0, swap32(0o100644)]];
+  const part = Buffer.concat([
+    Buffer.from([0]), // not compressed
+    new Variant('(a(uuu)aa(ayay)ayay)', [
+      modes,
+      [[]],
+      new Uint8Array(40),
+      Uint8Array.from(program),
+    ]).toBytes(),
+  ]);
+  const sum = new Uint8Array(createHash('sha256').update(part).digest());
+  const object = new Uint8Array([1, ...Buffer.alloc(32)]);
+  const type = '(a{sv}aya(say)sstayay)';
+  const data = new Uint8Array(await readFile(objectFile(repo, commit, 'commit')));
+  const superblock = new Variant(`(a{sv}tayay${type}aya(uayttay)a(yaytt))`, [
+    { 'ostree.endianness': new Variant('y', 'l'.charCodeAt(0)) },
+    0,
+    new Uint8Array(),
+    bytes(commit),
+    Variant.fromBytes(type, data).value,
+    new Uint8Array(),
+    [[0, sum, part.length, 1, object]],
+    [],
+  ]).toBytes();
+  const name = Buffer.from(commit, 'hex').toString('base64').replace('=', '').replaceAll('/', '_');
+  const dir = `${repo}/deltas/${name.slice(0, 2)}/${name.slice(2)}`;
+  await mkdir(dir, { recursive: true });
+  await writeFile(`${dir}/0`, part);
+  await writeFile(`${dir}/superblock`, superblock);
 }
