@@ -1,5 +1,5 @@
 // The config file of a repository.
-import type { RepoInfo } from '../typings/addon.js';
+import type { KeyValue, RepoInfo } from '../typings/addon.js';
 import type { CallOptions } from './call.js';
 import { checkArray, checkString, typeError, valueError } from './check.js';
 import { native } from './native.js';
@@ -14,6 +14,11 @@ function split(name: string): { group: string; key: string } {
   if (group === undefined || key === undefined || key !== key.trim())
     throw valueError('key', `must be 'SECTION.KEY'. Received '${name}'`);
   return { group, key };
+}
+
+/** fromEntries makes own properties, of a key `__proto__` too. */
+export function byKey(entries: KeyValue[]): Record<string, string> {
+  return Object.fromEntries(entries.map(({ key, value }) => [key, value]));
 }
 
 export type ConfigValue = string | number | boolean | string[];
@@ -59,7 +64,10 @@ export class RepoConfig {
 
   /** Every section, with its keys. Wraps `ostree_repo_copy_config()`. */
   async toObject(options: CallOptions = {}): Promise<Record<string, Record<string, string>>> {
-    return await this.#repo.lifetime.run(options, (call) => native().configRead(this.#repo.native, call));
+    const sections = await this.#repo.lifetime.run(options, (call) =>
+      native().configRead(this.#repo.native, call),
+    );
+    return Object.fromEntries(sections.map(({ name, entries }) => [name, byKey(entries)]));
   }
 
   /** Sets `SECTION.KEY`; an array becomes a list. Wraps `ostree_repo_write_config()`. */

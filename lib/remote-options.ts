@@ -1,5 +1,5 @@
 // The options of a remote, between their names here and those of ostree.repo-config(5).
-import type { RemoteSettings as NativeSettings } from '../typings/addon.js';
+import type { KeyValue, RemoteSettings as NativeSettings } from '../typings/addon.js';
 import {
   checkArray,
   checkBoolean,
@@ -12,6 +12,7 @@ import {
   typeError,
   valueError,
 } from './check.js';
+import { byKey } from './config.js';
 import { checkLine, checkUrl } from './fetch.js';
 
 const SIGN_TYPES = ['ed25519', 'spki', 'dummy'] as const;
@@ -225,19 +226,19 @@ function engineList(raw: string | null): boolean | string[] {
 
 /** The addon's answer, in the types of this package. */
 export function remoteConfig(name: string, raw: NativeSettings): RemoteConfig {
-  const keys: Record<string, VerificationKeys> = {};
-  const settings: Record<string, string> = {};
-  for (const [key, value] of Object.entries(raw.settings)) {
+  const keys = new Map<string, VerificationKeys>();
+  const settings: KeyValue[] = [];
+  for (const { key, value } of raw.settings) {
     const { type, what } = /^verification-(?<type>.+)-(?<what>key|file)$/.exec(key)?.groups ?? {};
-    if (type === undefined) settings[key] = value;
-    else keys[type] = { ...keys[type], [what as 'key' | 'file']: value };
+    if (type === undefined) settings.push({ key, value });
+    else keys.set(type, { ...keys.get(type), [what as 'key' | 'file']: value });
   }
   return {
     ...raw,
     name,
     signVerify: engineList(raw.signVerify),
     signVerifySummary: engineList(raw.signVerifySummary),
-    verificationKeys: keys,
-    settings,
+    verificationKeys: Object.fromEntries(keys),
+    settings: byKey(settings),
   };
 }

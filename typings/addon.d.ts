@@ -80,7 +80,7 @@ export interface Addon {
   /** ostree_repo_reload_config */
   repoReload(repo: RepoHandle, call: Call): Promise<RepoInfo>;
   /** ostree_repo_copy_config */
-  configRead(repo: RepoHandle, call: Call): Promise<Record<string, Record<string, string>>>;
+  configRead(repo: RepoHandle, call: Call): Promise<ConfigSection[]>;
   /** ostree_repo_write_config; null removes the key */
   configWrite(
     repo: RepoHandle,
@@ -484,6 +484,14 @@ export interface RepoSpec {
   remotesConfigDir?: string | undefined;
   fsync?: boolean | undefined;
 }
+export interface ConfigSection {
+  name: string;
+  entries: KeyValue[];
+}
+export interface KeyValue {
+  key: string;
+  value: string;
+}
 export interface RepoInfo {
   path: string;
   mode: string;
@@ -794,7 +802,7 @@ export interface RemoteSettings {
   tlsCaPath: string | null;
   customBackend: string | null;
   unconfiguredState: string | null;
-  settings: Record<string, string>;
+  settings: KeyValue[];
 }
 export interface KeySource {
   data?: Uint8Array[] | undefined;

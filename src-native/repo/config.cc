@@ -10,21 +10,39 @@
 namespace ostree {
 namespace {
 
-using Section = std::map<std::string, std::string>;
+// As lists: in an object of JS, the name "__proto__" would be lost.
+struct Entry {
+  std::string key, value;
+
+  void Fields(auto&& field) {
+    field("key", key);
+    field("value", value);
+  }
+};
+
+struct Section {
+  std::string name;
+  std::vector<Entry> entries;
+
+  void Fields(auto&& field) {
+    field("name", name);
+    field("entries", entries);
+  }
+};
 
 OwnedStrv Groups(GKeyFile* config) { return OwnedStrv(g_key_file_get_groups(config, nullptr)); }
 
-std::map<std::string, Section> ToSections(GKeyFile* config) {
-  std::map<std::string, Section> sections;
+std::vector<Section> ToSections(GKeyFile* config) {
+  std::vector<Section> sections;
   auto groups = Groups(config);
   for (char** group = groups.get(); *group; group++) {
-    auto& section = sections[ValidUtf8(*group)];
+    auto& section = sections.emplace_back(Section{ValidUtf8(*group), {}});
     OwnedStrv keys(Try(g_key_file_get_keys, config, *group, nullptr));
     for (char** key = keys.get(); *key; key++) {
       // What is no string (a bad escape, another encoding) is shown as it stands in the file.
       Owned<char> text(g_key_file_get_string(config, *group, *key, nullptr));
       if (!text) text = Owned<char>(Try(g_key_file_get_value, config, *group, *key));
-      section[ValidUtf8(*key)] = ValidUtf8(text.get());
+      section.entries.push_back({ValidUtf8(*key), ValidUtf8(text.get())});
     }
   }
   return sections;

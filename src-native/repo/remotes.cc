@@ -26,6 +26,15 @@ struct RemoteEntry {
   }
 };
 
+struct Setting {
+  std::string key, value;
+
+  void Fields(auto&& field) {
+    field("key", key);
+    field("value", value);
+  }
+};
+
 // The options that libostree reads, in its own types; what else is in the section in `settings`.
 struct RemoteConfig {
   Nullable<std::string> url, metalink, contentUrl, collectionId, proxy, customBackend, unconfiguredState,
@@ -34,7 +43,7 @@ struct RemoteConfig {
   bool gpgVerify = true, gpgVerifySummary = false, tlsPermissive = false;
   Nullable<bool> http2;                                 // null: the library's own default
   Nullable<std::string> signVerify, signVerifySummary;  // a boolean or a list, as it stands there
-  std::map<std::string, std::string> settings;
+  std::vector<Setting> settings;  // a list: in an object of JS, the name "__proto__" would be lost
 
   void Fields(auto&& field) {
     field("url", url);
@@ -165,8 +174,8 @@ RemoteConfig ReadConfig(const Repo& repo, OstreeRepo* handle, const std::string&
   config.tlsCaPath = text("tls-ca-path");
   config.customBackend = text("custom-backend");
   config.unconfiguredState = text("unconfigured-state");
-  for (const auto& entry : AllKeys(FileOf(repo, handle, name).get(), name))
-    if (!kTypedKeys.contains(entry.first)) config.settings.insert(entry);
+  for (const auto& [key, value] : AllKeys(FileOf(repo, handle, name).get(), name))
+    if (!kTypedKeys.contains(key)) config.settings.push_back({key, value});
   return config;
 }
 

@@ -1,4 +1,4 @@
-import { readFile } from 'node:fs/promises';
+import { appendFile, readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 
 import { Repo } from 'ostree';
@@ -25,6 +25,21 @@ describe('repo.config', () => {
     });
     await repo.config.unset('core.fsync');
     expect(await repo.config.get('core.fsync')).toBeNull();
+  });
+
+  it('reads sections and keys by whatever name', async () => {
+    const cli = await cliRepo();
+    await appendFile(join(cli.path, 'config'), '[__proto__]\n__proto__=one\nconstructor=two\n');
+    await using repo = await Repo.open(cli.path);
+    const all = await repo.config.toObject();
+    expect(Object.keys(all)).toEqual(['core', '__proto__']);
+    expect(Object.entries(Object.entries(all)[1]?.[1] ?? {})).toEqual([
+      ['__proto__', 'one'],
+      ['constructor', 'two'],
+    ]);
+    expect(await repo.config.get('__proto__.__proto__')).toBe('one');
+    await repo.remotes.add('origin', 'http://h/', { settings: { ['__proto__']: 'mine' } });
+    expect(Object.entries((await repo.remotes.get('origin')).settings)).toEqual([['__proto__', 'mine']]);
   });
 
   it('reaches a remote, whose name may hold dots', async () => {
