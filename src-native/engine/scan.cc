@@ -6,6 +6,7 @@
 #include "engine/load_file.h"
 #include "engine/names.h"
 #include "engine/objects.h"
+#include "engine/path_limit.h"
 #include "engine/skip_round.h"
 
 namespace ostree {
@@ -218,8 +219,9 @@ void Scanner::AddTree(const Checksum& contents, const Checksum& metadata, TreeDi
   if (!rules_.changes_dirs() && !rules_.has_paths()) return tree_.Overlay(target, contents, metadata);
 
   object_todo_.push_back({contents, metadata, &target});
+  PathLimit limit(repo_, cancellable_);
   while (!object_todo_.empty()) {
-    ThrowIfCancelled(cancellable_);
+    limit.Follow(contents);
     auto task = object_todo_.back();
     object_todo_.pop_back();
     ScanDirTree(task.contents, task.metadata, *task.dir);

@@ -2,6 +2,7 @@
 
 #include "engine/names.h"
 #include "engine/objects.h"
+#include "engine/path_limit.h"
 
 namespace ostree {
 std::string TreeDir::Path() const {
@@ -113,6 +114,7 @@ void Tree::Overlay(TreeDir& root, const Checksum& root_contents, const Checksum&
     Checksum contents, metadata;
   };
   std::vector<Layer> todo{{&root, root_contents, root_metadata}};
+  PathLimit limit(repo_, cancellable_);
   while (!todo.empty()) {
     auto [dir, contents, metadata] = todo.back();
     todo.pop_back();
@@ -123,6 +125,7 @@ void Tree::Overlay(TreeDir& root, const Checksum& root_contents, const Checksum&
       dir->contents = contents;
       continue;
     }
+    limit.Follow(root_contents);
     auto loaded = LoadDirTree(repo_, contents);
     for (const auto& file : loaded.files)
       ReplaceFile(*dir, file.name, {.is_settled = true, .checksum = file.checksum});

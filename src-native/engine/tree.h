@@ -63,7 +63,9 @@ struct TreeDir {
 
 class Tree {
  public:
-  explicit Tree(OstreeRepo* repo) : repo_(repo) { dirs_.emplace_back(); }
+  Tree(OstreeRepo* repo, GCancellable* cancellable) : repo_(repo), cancellable_(cancellable) {
+    dirs_.emplace_back();
+  }
 
   TreeDir& root() { return dirs_.front(); }
   // Every directory; each comes after its parent.
@@ -93,6 +95,7 @@ class Tree {
   void Load(TreeDir& dir);
 
   OstreeRepo* const repo_;
+  GCancellable* const cancellable_;
   std::deque<TreeDir> dirs_;  // an arena: trees may be thousands of levels deep
   std::unordered_map<Checksum, Shared<GVariant>> new_metadata_;
 };

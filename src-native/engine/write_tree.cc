@@ -100,7 +100,7 @@ WrittenTree WriteTree(const CommitPlan& plan, OstreeRepo* repo, GCancellable* ca
   Tally tally(report);
   Rules rules(plan, repo);
   StatCache cache(plan, repo, rules.keeps_xattrs());
-  Tree tree(repo);
+  Tree tree(repo, cancellable);
   Scanner scanner(plan, repo, rules, tree, tally, cancellable);
   Scan(plan, scanner, repo, tree);
   rules.CheckAllMatched();

@@ -5,8 +5,9 @@ import { appendFile, writeFile } from 'node:fs/promises';
 import { Repo } from 'ostree';
 import { expect, it } from 'vitest';
 
-import { DIRMETA, forge, forgeCommit, forgeTree } from '../support/forge.js';
+import { DIRMETA, forge, forgeCommit, type ForgedTree, forgeFile, forgeTree } from '../support/forge.js';
 import { objectFile } from '../support/objects.js';
+import { probe } from '../support/probe.js';
 import { cliRepo } from '../support/repo.js';
 
 it('a tree whose paths multiply is TOO_LARGE for a delta that compares two commits', async () => {
@@ -27,6 +28,58 @@ it('a tree whose paths multiply is TOO_LARGE for a delta that compares two commi
     code: 'TOO_LARGE',
   });
   expect(await repo.deltas.generate({ from: null, to: 'wide' })).toMatchObject({ generated: true });
+});
+
+/** A commit whose paths double with every level; `leaf` is the directory below them all. */
+async function wide(path: string, ref: string, levels: number, leaf: ForgedTree = {}): Promise<void> {
+  const meta = await forge(path, 'dirmeta', DIRMETA);
+  let contents = await forgeTree(path, leaf);
+  for (let level = 0; level < levels; level++) {
+    const directories: [string, string, string][] = ['a', 'b'].map((name) => [name, contents, meta]);
+    contents = await forgeTree(path, { directories });
+  }
+  await forgeCommit(path, ref, { contents });
+}
+
+it('a tree whose paths multiply is TOO_LARGE for a commit that changes or merges them', async () => {
+  const { path } = await cliRepo();
+  const content = await forgeFile(path, {});
+  await wide(path, 'wide', 60);
+  await wide(path, 'other', 60, { files: [['file', content]] });
+  const owned = `{ owner: { uid: 1, gid: 1 }, branch: 'copy' }`;
+  const outcomes = await probe({
+    setUp: 'const repo = await Repo.open(given.path);',
+    calls: {
+      changed: `repo.commit({ tree: { ref: 'wide' }, ...${owned} })`,
+      merged: `repo.commit({ tree: [{ ref: 'wide' }, { ref: 'other' }], branch: 'copy' })`,
+      onBase: `repo.commit({ base: 'wide', tree: { ref: 'other' }, branch: 'copy' })`,
+      whole: `repo.commit({ tree: { ref: 'wide' }, branch: 'copy' })`,
+    },
+    given: { path },
+    mostMemory: 600,
+  });
+  expect(outcomes).toEqual({ changed: 'TOO_LARGE', merged: 'TOO_LARGE', onBase: 'TOO_LARGE', whole: 'ok' });
+});
+
+it('a commit that follows many paths can be aborted', async () => {
+  const { path } = await cliRepo();
+  await wide(path, 'wide', 21);
+  await using repo = await Repo.open(path);
+  const controller = new AbortController();
+  const reason = new Error('enough');
+  let aborted = 0;
+  setTimeout(() => {
+    aborted = performance.now();
+    controller.abort(reason);
+  }, 300);
+  const committing = repo.commit({
+    tree: { ref: 'wide' },
+    owner: { uid: 1, gid: 1 },
+    branch: 'copy',
+    signal: controller.signal,
+  });
+  await expect(committing).rejects.toBe(reason);
+  expect(performance.now() - aborted).toBeLessThan(5_000);
 });
 
 it('a tree is too deep for a delta by its longest path, however short the shortest one is', async () => {
