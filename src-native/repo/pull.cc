@@ -1,5 +1,6 @@
 #include "pull.h"
 
+#include "cache_repos.h"
 #include "core/main_context.h"
 #include "core/succession.h"
 #include "detached.h"
@@ -107,6 +108,7 @@ Napi::Value Pull(const Napi::CallbackInfo& info) {
       RequireDescriptors(kDescriptorsOfMany);
       WaitForRepoLock(*repo, handle.get(), OSTREE_REPO_LOCK_SHARED, job.cancellable(), kLockTimeout);
       auto all = WithLocalDefaults(options, handle.get(), job.cancellable());
+      all = WithoutDamagedCaches(std::move(all), handle.get(), job.cancellable());
       CheckTrust(*repo, handle.get(), all);
       CheckAutoSummary(handle.get(), {}, job.cancellable());
       CheckLocalSource(handle.get(), all, job.cancellable());

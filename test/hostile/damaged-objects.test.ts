@@ -10,6 +10,7 @@ import { describe, expect, it } from 'vitest';
 
 import { DIRMETA, forge, forgeCommit, forgeTree } from '../support/forge.js';
 import { checksumsAt, objectFile, setXattr } from '../support/objects.js';
+import { nginx } from '../support/nginx.js';
 import { probe } from '../support/probe.js';
 import { cliRepo, temporaryDirectory } from '../support/repo.js';
 import { tinyOs } from '../support/sysroot.js';
@@ -70,6 +71,33 @@ describe('a file of a bare-user repository whose metadata says it is a directory
     const ok = { directory: 'ok', file: 'ok', commit: 'ok', tar: 'ok' };
     expect(await probe({ setUp, calls, given })).toEqual(ok);
   });
+});
+
+it('a repository that objects are taken from is left out, when one of them is damaged', async () => {
+  const source = await cliRepo('archive');
+  const commit = await source.commit('main', { 'dir/file': 'content', other: 'other' });
+  await source.ostree('summary', '--update');
+  const { url } = await nginx(source.path);
+  const cache = await cliRepo('bare-user');
+  await cache.ostree('pull-local', source.path, 'main');
+  const [file = ''] = await checksumsAt(cache.path, 'main', '/dir/file');
+  const meta = Buffer.alloc(12);
+  meta.writeUInt32BE(0o040755, 8);
+  await setXattr(objectFile(cache.path, file, 'file'), 'user.ostreemeta', meta);
+  const pull = (name: string, trusted: boolean) =>
+    `Repo.create(given.dir + '/${name}', { mode: 'archive' }).then(async (to) => {
+      await to.remotes.add('origin', given.url, { gpgVerify: false });
+      const options = { refs: ['main'], localCacheRepos: [given.cache], trusted: ${trusted} };
+      const { contentFetched } = await to.pull('origin', options);
+      if (contentFetched !== 2) throw new Error(contentFetched + ' files were fetched');
+    })`;
+  const dir = await temporaryDirectory();
+  const calls = { pull: pull('1', false), trusted: pull('2', true) };
+  const outcomes = await probe({ setUp: '', calls, given: { url, dir, cache: cache.path } });
+  expect(outcomes).toEqual({ pull: 'ok', trusted: 'ok' });
+  await using repo = await Repo.open(join(dir, '1'));
+  expect(await repo.resolveRev('origin:main')).toBe(commit);
+  expect(await repo.fsck()).toMatchObject({ verdict: 'ok' });
 });
 
 describe('a directory that libostree must not read is CORRUPT', () => {
