@@ -39,7 +39,8 @@ export abstract class RepoExchange extends RepoContent {
    * as its `collectionId`. Wraps `ostree_repo_find_remotes_async()`.
    *
    * @throws {OstreeError} `NOT_SUPPORTED` when the local network was named as a finder and libostree was built without
-   * Avahi; `NOT_FOUND` when its daemon does not run; `NOT_SUPPORTED` for a pkcs11: URI in the config
+   * Avahi; `NOT_FOUND` when its daemon does not run; `CORRUPT` when media were named and one has a repository that
+   * libostree cannot look at; `NOT_SUPPORTED` for a pkcs11: URI in the config
    */
   findRemotes(
     refs: pull.CollectionRef[],

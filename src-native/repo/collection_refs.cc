@@ -15,16 +15,16 @@ void AddId(std::set<std::string>& ids, const char* id) {
 }
 
 // Nothing where there is no such directory.
-std::vector<DiskEntry> EntriesOf(OstreeRepo* repo, const std::string& path) {
+std::vector<DiskEntry> EntriesOf(int repo, const std::string& path) {
   const DiskDir directory{nullptr, path, 0, Fd()};
-  Fd fd(openat(ostree_repo_get_dfd(repo), path.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC));
+  Fd fd(openat(repo, path.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC));
   if (!fd && errno == ENOENT) return {};
   if (!fd) throw Failure::Errno("openat", path);
   return ListDirectory(fd.get(), directory);
 }
 
 void AddMirrors(std::set<std::string>& ids, OstreeRepo* repo) {
-  for (const auto& entry : EntriesOf(repo, kMirrors)) AddId(ids, entry.name.c_str());
+  for (const auto& entry : EntriesOf(ostree_repo_get_dfd(repo), kMirrors)) AddId(ids, entry.name.c_str());
 }
 
 void AddRemotes(std::set<std::string>& ids, OstreeRepo* repo) {
@@ -59,11 +59,14 @@ std::vector<CollectionRef> ListCollectionRefs(OstreeRepo* repo, int flags, GCanc
   return refs;
 }
 
-void CheckMirrors(OstreeRepo* repo) {
+void CheckMirrors(OstreeRepo* repo) { CheckMirrors(ostree_repo_get_dfd(repo)); }
+
+void CheckMirrors(int repo, const std::string& where) {
   for (const auto& [name, type] : EntriesOf(repo, kMirrors)) {
     if (!S_ISDIR(type) || ostree_validate_collection_id(name.c_str(), nullptr)) continue;
     auto path = std::string(kMirrors) + "/" + name;
     if (EntriesOf(repo, path).empty()) continue;
+    if (!where.empty()) path.insert(0, where + "/");
     Failure failure("CORRUPT", ValidUtf8(path) + " is not the directory of a collection's refs; remove it");
     failure.path = ValidUtf8(path);
     throw failure;

@@ -19,5 +19,7 @@ std::vector<CollectionRef> ListCollectionRefs(OstreeRepo* repo, int flags, GCanc
 // For functions of libostree that list the refs of all collections themselves. Fails with CORRUPT and the
 // path of what is no collection and has something in it.
 void CheckMirrors(OstreeRepo* repo);
+// Of the repository in this directory, whose path is to stand before that.
+void CheckMirrors(int repo, const std::string& where = "");
 
 }  // namespace ostree

@@ -1,5 +1,7 @@
 #include "finders.h"
 
+#include "media.h"
+
 namespace ostree {
 namespace {
 
@@ -36,7 +38,8 @@ Finders::Finders(OstreeRepo* repo, const std::optional<std::vector<std::string>>
       try {
         Add(name);
       } catch (const Failure&) {
-        if (name != "lan") throw;  // nobody asked for it, and libostree goes on without, too
+        if (name != "lan" && name != "mount")
+          throw;  // nobody asked for it, and libostree goes on without, too
       }
     }
   if (!urls.empty()) {
@@ -53,11 +56,17 @@ void Finders::Add(const std::string& name) {
   if (name == "config")
     finders_.push_back(Take(ostree_repo_finder_config_new()));
   else if (name == "mount")
-    finders_.push_back(Take(ostree_repo_finder_mount_new(nullptr)));
+    AddMount();
   else if (name == "lan")
     AddLan();
   else
     throw Failure("INVALID_ARGUMENT", "There is no finder called " + name);
+}
+
+// CORRUPT where a medium has a repository that libostree cannot look at.
+void Finders::AddMount() {
+  CheckMedia();
+  finders_.push_back(Take(ostree_repo_finder_mount_new(nullptr)));
 }
 
 // NOT_SUPPORTED where libostree was built without Avahi, NOT_FOUND where its daemon does not run.

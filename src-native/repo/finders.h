@@ -12,7 +12,7 @@ namespace ostree {
 class Finders {
  public:
   // By name (config, mount, lan), and one for `urls` where there are any. Without names: those of
-  // core.default-repo-finders, of which the local network may be missing.
+  // core.default-repo-finders, of which media and the local network may be missing.
   Finders(OstreeRepo* repo, const std::optional<std::vector<std::string>>& names,
           const std::vector<std::string>& urls);
 
@@ -26,6 +26,7 @@ class Finders {
 
  private:
   void Add(const std::string& name);
+  void AddMount();
   void AddLan();
 
   std::vector<Shared<OstreeRepoFinder>> finders_;

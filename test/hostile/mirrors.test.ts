@@ -1,10 +1,11 @@
 // A directory among the mirrors that is no collection, over which libostree ends the process.
-import { mkdir, readFile, writeFile } from 'node:fs/promises';
+import { mkdir, readFile, rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 
 import { execa } from 'execa';
 import { expect, it } from 'vitest';
 
+import { mountedMedium } from '../support/medium.js';
 import { probe } from '../support/probe.js';
 import { cliRepo } from '../support/repo.js';
 import { REFSPEC, tinyOs } from '../support/sysroot.js';
@@ -50,6 +51,27 @@ it('keeps summaries from being made, and nobody from pulling', async () => {
     prune: 'ok',
   });
   expect(await auto.ostree('refs')).toBe('main');
+});
+
+it('on a medium is CORRUPT for who looks for remotes there, and keeps nobody from looking elsewhere', async (context) => {
+  const medium = await mountedMedium(context);
+  const source = await cliRepo();
+  const commit = await source.commit('main', { a: '1' });
+  const cli = await cliRepo();
+  const path = join(medium, '.ostree/repo');
+  await mkdir(path, { recursive: true });
+  await execa('ostree', ['init', `--repo=${path}`, '--mode=archive']);
+  const find = (options: string) =>
+    `repo.findRemotes([{ collectionId: 'org.example.Os', ref: 'main' }]${options})`;
+  const calls = { named: find(`, { finders: ['mount'] }`), byDefault: find('') };
+  const probed = async () =>
+    await probe({ setUp: 'const repo = await Repo.open(given.path);', calls, given: { path: cli.path } });
+  expect(await probed()).toEqual({ named: 'ok', byDefault: 'ok' });
+  await addMirror(path, commit);
+  expect(await probed()).toEqual({ named: 'CORRUPT', byDefault: 'ok' });
+  await rm(join(path, 'refs/mirrors/no id'), { recursive: true });
+  await execa('ostree', [`--repo=${path}`, 'config', 'set', 'core.parent', path]);
+  expect(await probed()).toEqual({ named: 'CORRUPT', byDefault: 'ok' });
 });
 
 it('is a warning when deployments are cleaned up after', async () => {

@@ -1,12 +1,10 @@
 import { existsSync } from 'node:fs';
-import { mkdtemp, rm, writeFile } from 'node:fs/promises';
-import { join } from 'node:path';
 
-import { execa } from 'execa';
 import { features, type FoundRemote, Repo } from 'ostree';
-import { describe, expect, it, onTestFinished, type TestContext } from 'vitest';
+import { describe, expect, it } from 'vitest';
 
 import { type GpgKey, gpgKey } from '../support/gpg.js';
+import { mountedMedium } from '../support/medium.js';
 import { nginx } from '../support/nginx.js';
 import { cliRepo, type CliRepo, temporaryDirectory } from '../support/repo.js';
 import { server } from '../support/server.js';
@@ -201,23 +199,6 @@ describe('findRemotes', () => {
     await expect(closing.findRemotes([MAIN])).rejects.toMatchObject({ code: 'CLOSED' });
   });
 });
-
-/** An ext4 file system in a file, mounted where media are. */
-async function mountedMedium({ skip }: Pick<TestContext, 'skip'>): Promise<string> {
-  const image = join(await temporaryDirectory(), 'image');
-  const root = await mkdtemp('/media/ostree-test-').catch((error: Error) => error);
-  if (root instanceof Error) return skip(`nothing can be mounted below /media here: ${root.message}`);
-  onTestFinished(() => rm(root, { recursive: true, force: true }));
-  await writeFile(image, '');
-  const made = await execa('mkfs.ext4', ['-q', image, '32M'], { reject: false });
-  const mounted = await execa('mount', ['-o', 'loop', image, root], { reject: false });
-  if (made.failed || mounted.failed)
-    skip(`no file system can be mounted here: ${String(made.stderr)}${String(mounted.stderr)}`);
-  onTestFinished(async () => {
-    await execa('umount', [root]);
-  });
-  return root;
-}
 
 describe('pullFromRemotes', () => {
   it('pulls what was found, as the command does', async () => {
