@@ -21,7 +21,8 @@ async function freePort(): Promise<number> {
   return address.port;
 }
 
-function config(root: string, port: number, scratch: string): string {
+/** `listen` is nginx's; `more` is for what it serves, such as `limit_rate 1m;`. */
+export function nginxConfig(root: string, listen: string, scratch: string, more = ''): string {
   const temporary = ['client_body', 'proxy', 'fastcgi', 'uwsgi', 'scgi']
     .map((name) => `${name}_temp_path ${scratch}/${name};`)
     .join(' ');
@@ -31,7 +32,7 @@ function config(root: string, port: number, scratch: string): string {
     daemon off; worker_processes 1; pid ${scratch}/pid; error_log stderr crit; ${process.getuid?.() === 0 ? 'user root;' : ''}
     events {}
     http { access_log off; sendfile on; etag off; if_modified_since off;
-      ${temporary} server { listen 127.0.0.1:${port}; root ${root}; } }`;
+      ${temporary} server { listen ${listen}; root ${root}; ${more} } }`;
 }
 
 function ended(nginx: ChildProcess): boolean {
@@ -52,11 +53,11 @@ async function answers(port: number, nginx: ChildProcess): Promise<void> {
   }
 }
 
-/** Starts nginx; disposing of the result stops it. */
-export async function serve(root: string): Promise<Server> {
+/** Starts nginx; disposing of the result stops it. `more` is configuration for what it serves. */
+export async function serve(root: string, more = ''): Promise<Server> {
   const scratch = await mkdtemp(join(tmpdir(), 'nginx-'));
   const port = await freePort();
-  await writeFile(join(scratch, 'nginx.conf'), config(root, port, scratch));
+  await writeFile(join(scratch, 'nginx.conf'), nginxConfig(root, `127.0.0.1:${port}`, scratch, more));
   const nginx = spawn('nginx', ['-c', join(scratch, 'nginx.conf')], {
     stdio: ['ignore', 'ignore', 'inherit'],
     // In a group of its own: Ctrl-C is for us to answer, and it would look like a server that fails.
