@@ -18,6 +18,8 @@ import type { Checksum } from './types.js';
 import { Variant } from './variant.js';
 
 const VERIFY_BATCH = 1024;
+/** Bytes: what a part of a delta may become at least; there are many files in one. */
+const PART = 64 << 20;
 
 export interface AcceptRules {
   maxObjectSize: number;
@@ -289,7 +291,8 @@ export class Acceptance {
     );
     if (info.name.name !== name)
       throw new OstreeError('CORRUPT', `The delta uploaded as ${name} is ${info.name.name}`, { path });
-    await lifetime.run({ signal }, (call) => native().deltaCheck(handle, delta, call));
+    const limit = Math.max(this.#rules.maxObjectSize, PART);
+    await lifetime.run({ signal }, (call) => native().deltaCheck(handle, delta, limit, call));
     const parts = new Set(info.parts.flatMap(({ inline }, i) => (inline ? [] : [String(i)])));
     for (const file of await this.#staging.files()) {
       if (!file.startsWith(`${path}/`)) continue;

@@ -390,7 +390,7 @@ export interface Addon {
   /** One at a path. */
   deltaOpen(repo: RepoHandle, path: string, call: Call): Promise<OpenedDelta>;
   /** Every part, against its checksum and for what it makes libostree do. */
-  deltaCheck(repo: RepoHandle, delta: DeltaHandle, call: Call): Promise<void>;
+  deltaCheck(repo: RepoHandle, delta: DeltaHandle, limit: number, call: Call): Promise<void>;
   /** The superblock, and the signatures around it. */
   deltaSigned(repo: RepoHandle, delta: DeltaHandle, call: Call): Promise<SignedData>;
   /** ostree_repo_static_delta_execute_offline, in a transaction */

@@ -3,7 +3,7 @@
 import { Repo } from 'ostree';
 import { describe, expect, it } from 'vitest';
 
-import { forgeDelta } from '../support/forge.js';
+import { deltaPart, forgeDelta } from '../support/forge.js';
 import { cliRepo } from '../support/repo.js';
 import { server } from '../support/server.js';
 
@@ -18,7 +18,7 @@ describe('a delta whose part', () => {
   ])('%s', async (_, program) => {
     const source = await cliRepo();
     const commit = await source.commit('main', { a: 'a' });
-    await forgeDelta(source.path, commit, program);
+    await forgeDelta(source.path, commit, deltaPart(program));
     await source.ostree('summary', '--update');
     const { url } = await server(source.path, () => true);
     const target = await cliRepo('bare-user');

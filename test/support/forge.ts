@@ -110,11 +110,11 @@ export async function forgeFile(repo: string, file: ForgedFile, checksum?: strin
   return await forge(repo, 'filez', Buffer.concat([prefix, header, data]), checksum);
 }
 
-/** A delta from nothing to a commit that is there, whose one part is this program: it says that it makes one file. */
-export async function forgeDelta(repo: string, commit: string, program: number[]): Promise<void> {
+/** A part of a delta, not compressed. */
+export function deltaPart(program: number[]): Buffer {
   const modes = [[0, 0, swap32(0o100644)]];
-  const part = Buffer.concat([
-    Buffer.from([0]), // not compressed
+  return Buffer.concat([
+    Buffer.from([0]),
     new Variant('(a(uuu)aa(ayay)ayay)', [
       modes,
       [[]],
@@ -122,6 +122,10 @@ export async function forgeDelta(repo: string, commit: string, program: number[]
       Uint8Array.from(program),
     ]).toBytes(),
   ]);
+}
+
+/** A delta from nothing to a commit that is there, with one part, of which it says that it makes one file. */
+export async function forgeDelta(repo: string, commit: string, part: Uint8Array): Promise<void> {
   const sum = new Uint8Array(createHash('sha256').update(part).digest());
   const object = new Uint8Array([1, ...Buffer.alloc(32)]);
   const type = '(a{sv}aya(say)sstayay)';
