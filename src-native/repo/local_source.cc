@@ -35,7 +35,7 @@ class SourceCheck {
   SourceCheck(OstreeRepo* repo, OstreeRepo* source, const PullOptions& options, GCancellable* cancellable)
       : repo_(repo), source_(source), options_(options), cancellable_(cancellable) {}
 
-  void Run() {
+  std::vector<Checksum> Run() {
     for (const auto& commit : Named()) AddHistory(commit);
     std::vector<Checksum> dirtrees;
     for (const auto& root : roots_) dirtrees.push_back(root.contents);
@@ -46,7 +46,10 @@ class SourceCheck {
     TreeObjects objects;
     objects.files = std::move(files_);
     for (const auto& root : roots_) graph_.Collect(root, objects);
-    CheckFiles({objects.files.begin(), objects.files.end()});
+    std::vector<Checksum> files(objects.files.begin(), objects.files.end());
+    std::sort(files.begin(), files.end());
+    CheckFiles(files);
+    return files;
   }
 
  private:
@@ -139,8 +142,7 @@ class SourceCheck {
       if (file.name == path.substr(slash + 1)) files_.insert(file.checksum);
   }
 
-  void CheckFiles(std::vector<Checksum> files) const {
-    std::sort(files.begin(), files.end());
+  void CheckFiles(const std::vector<Checksum>& files) const {
     if (!FileCheck::IsNeeded(source_)) return;
     auto new_check = [this] { return std::make_unique<FileCheck>(source_, cancellable_); };
     RunInBatches(files.size(), cancellable_, new_check, [&](FileCheck& check, size_t i) {
@@ -163,9 +165,10 @@ class SourceCheck {
 
 }  // namespace
 
-void CheckLocalSource(OstreeRepo* repo, const PullOptions& options, GCancellable* cancellable) {
-  auto source = OpenSource(repo, options, cancellable);
-  if (source) SourceCheck(repo, source.get(), options, cancellable).Run();
+LocalSource CheckLocalSource(OstreeRepo* repo, const PullOptions& options, GCancellable* cancellable) {
+  LocalSource source{OpenSource(repo, options, cancellable), {}};
+  if (source.repo) source.files = SourceCheck(repo, source.repo.get(), options, cancellable).Run();
+  return source;
 }
 
 }  // namespace ostree

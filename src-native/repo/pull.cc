@@ -5,7 +5,7 @@
 #include "core/succession.h"
 #include "detached.h"
 #include "keyring.h"
-#include "local_source.h"
+#include "local_import.h"
 #include "pull_failure.h"
 #include "pull_local.h"
 #include "pull_progress.h"
@@ -70,12 +70,14 @@ bool VerifiesSummary(OstreeRepo* handle, const PullOptions& options) {
   return by_engine || options.gpgVerifySummary.value_or(reader.Flag("gpg-verify-summary", false));
 }
 
-PullResult Run(OstreeRepo* handle, const PullOptions& options, Job& job) {
+PullResult Run(const Repo& repo, OstreeRepo* handle, const LocalSource& source, const PullOptions& options,
+               Job& job) {
   auto start = std::chrono::steady_clock::now();
   PulledRefs refs(handle, options, job.cancellable());
   GpgReasons gpg(handle);
   auto variant = ToVariant(options, InTransaction(handle));
-  PullProgress progress(job, StallTimeout(options), Stalled(options));
+  auto imported = ImportAhead(repo, handle, source, options, job);
+  PullProgress progress(job, StallTimeout(options), Stalled(options), imported);
   try {
     Try(ostree_repo_pull_with_options, handle, options.source.c_str(), variant.get(), progress.get(),
         job.cancellable());
@@ -111,11 +113,11 @@ Napi::Value Pull(const Napi::CallbackInfo& info) {
       all = WithoutDamagedCaches(std::move(all), handle.get(), job.cancellable());
       CheckTrust(*repo, handle.get(), all);
       CheckAutoSummary(handle.get(), {}, job.cancellable());
-      CheckLocalSource(handle.get(), all, job.cancellable());
+      auto source = CheckLocalSource(handle.get(), all, job.cancellable());
       std::optional<UnverifiedSummary> unverified;
       if (!all.from_file() && !VerifiesSummary(handle.get(), all))
         unverified.emplace(*repo, handle.get(), all.source);
-      return Run(handle.get(), all, job);
+      return Run(*repo, handle.get(), source, all, job);
     });
   });
 }

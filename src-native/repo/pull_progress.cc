@@ -36,16 +36,21 @@ double Rate::PerSecond(double Sample::*value) const {
   return seconds > 0 ? (last.*value - first.*value) / seconds : 0;
 }
 
-PullProgress::PullProgress(Job& job, std::optional<std::chrono::milliseconds> stall_timeout, Failure stalled)
+PullProgress::PullProgress(Job& job, std::optional<std::chrono::milliseconds> stall_timeout, Failure stalled,
+                           uint32_t imported)
     : job_(job),
       stall_timeout_(stall_timeout),
       stalled_(std::move(stalled)),
+      imported_(imported),
       progress_(Shared<OstreeAsyncProgress>::Take(ostree_async_progress_new())),
       changed_(progress_.get(), "changed", G_CALLBACK(OnChanged), this),
       timer_(kTick, [this] { Tick(); }) {
   if (stall_timeout_)
     quiet_watch_ = std::make_unique<QuietWatch>(*stall_timeout_, [&job, this] { job.Abandon(stalled_); });
-  if (job_.wants_progress()) Report(job_, PullState());
+  if (!job_.wants_progress()) return;
+  PullState state;
+  state.contentImported = imported_;
+  Report(job_, state);
 }
 
 // Its pending idle source would outlive it otherwise.
@@ -74,7 +79,7 @@ PullState PullProgress::Read() {
   state.metadataFetched = count("metadata-fetched");
   state.scanned = count("scanned-metadata");
   state.metadataImported = count("metadata-fetched-localcache");
-  state.contentImported = count("content-fetched-localcache");
+  state.contentImported = imported_ + count("content-fetched-localcache");
   // Objects that a delta leaves out are fetched as parts of it.
   state.deltaParts = {count("fetched-delta-parts") + count("fetched-delta-fallbacks"),
                       count("total-delta-parts") + count("total-delta-fallbacks")};

@@ -73,7 +73,9 @@ class Rate {
 class PullProgress {
  public:
   // stall_timeout: the operation is abandoned with `stalled` when no byte came for so long.
-  PullProgress(Job& job, std::optional<std::chrono::milliseconds> stall_timeout, Failure stalled);
+  // imported: objects that were taken before, and are counted with the pull's own.
+  PullProgress(Job& job, std::optional<std::chrono::milliseconds> stall_timeout, Failure stalled,
+               uint32_t imported = 0);
   ~PullProgress();
   PullProgress(const PullProgress&) = delete;
 
@@ -91,6 +93,7 @@ class PullProgress {
   Job& job_;
   const std::optional<std::chrono::milliseconds> stall_timeout_;
   const Failure stalled_;
+  const uint32_t imported_;
   const Shared<OstreeAsyncProgress> progress_;
   const SignalHandler changed_;
   const ContextTimer timer_;

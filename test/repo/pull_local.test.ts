@@ -51,6 +51,53 @@ describe('pullLocal', () => {
     return (objects[0] ?? '').replace('/', '').replace(/\.filez?$/, '');
   }
 
+  // From a thousand on they are taken ahead of libostree's own pull.
+  describe('of many objects', () => {
+    const MANY = 1200;
+
+    it.each(['archive', 'bare-user'])('from %s takes all, once, and tells how far it is', async (mode) => {
+      const source = await cliRepo(mode);
+      const main = await source.commit('main', files(MANY), '--disable-fsync');
+      const target = await cliRepo('bare-user');
+      await using repo = await Repo.open(target.path, { fsync: false });
+      const told: number[] = [];
+      const onProgress = (state: { contentImported: number }) => told.push(state.contentImported);
+      const { refs, contentImported } = await repo.pullLocal(source.path, { onProgress });
+      expect(refs).toEqual([{ ref: 'main', old: null, new: main }]);
+      expect(contentImported).toBe(MANY);
+      expect(told).toEqual(told.toSorted((a, b) => a - b));
+      expect(await target.ostree('fsck')).toContain('no errors found');
+      await source.commit('main', { new: '1' }, '--tree=ref=main');
+      expect(await repo.pullLocal(source.path)).toMatchObject({ contentImported: 1 });
+    });
+
+    it('refuses all when one is damaged, and names it', async () => {
+      const source = await cliRepo('bare-user');
+      await source.commit('main', files(MANY), '--disable-fsync');
+      const checksum = await damaged(source.path);
+      const target = await cliRepo('bare-user');
+      await using repo = await Repo.open(target.path, { fsync: false });
+      await expect(repo.pullLocal(source.path)).rejects.toMatchObject({ code: 'CORRUPT', checksum });
+      expect(await target.ostree('refs')).toBe('');
+    });
+
+    it('is cancelled, and works the next time', async () => {
+      const source = await cliRepo('bare-user');
+      await source.commit('main', files(MANY), '--disable-fsync');
+      const target = await cliRepo('bare-user');
+      await using repo = await Repo.open(target.path, { fsync: false });
+      const controller = new AbortController();
+      const pull = repo.pullLocal(source.path, {
+        signal: controller.signal,
+        onProgress: () => controller.abort(new Error('enough')),
+      });
+      await expect(pull).rejects.toThrow('enough');
+      expect(await target.ostree('refs')).toBe('');
+      expect((await repo.pullLocal(source.path)).refs).toHaveLength(1);
+      expect(await target.ostree('fsck')).toContain('no errors found');
+    });
+  });
+
   it.each(['bare-user', 'bare', 'archive'])(
     'verifies checksums into %s unless told to trust',
     async (mode) => {
