@@ -198,7 +198,8 @@ Shared<GBytes> Superblock::InlinePart(size_t index) const {
 Shared<GVariant> SignedSuperblock(const Shared<GBytes>& superblock, const SignatureMap& signatures) {
   guint64 magic = 0;
   memcpy(&magic, kMagic, sizeof magic);
-  Shared<GVariant> added;
+  // There may be none.
+  auto added = Shared<GVariant>::Share(g_variant_new_array(G_VARIANT_TYPE("{sv}"), nullptr, 0));
   for (const auto& [key, list] : signatures)
     for (const auto& signature : list) added = AddSignature(added.get(), key, signature);
   auto* data = g_variant_new_from_bytes(G_VARIANT_TYPE_BYTESTRING, superblock.get(), TRUE);

@@ -4,6 +4,7 @@
 import { describe, expect, it } from 'vitest';
 
 import { runModule } from '../support/child.js';
+import { probe } from '../support/probe.js';
 import { cliRepo, temporaryDirectory } from '../support/repo.js';
 
 const CALLS = 500;
@@ -133,6 +134,22 @@ const IN_A_WORKER = `
   import { Worker } from 'node:worker_threads';
   new Worker(process.env.SOURCE, { eval: true });
 `;
+
+it('a delta may be published with a key that has no signature', async () => {
+  const cli = await cliRepo();
+  const commit = await cli.commit('main', { a: '1' });
+  const options = `{ to: 'main', fromParent: false, ifNotExists: false, inline: false, bsdiff: true, sign: true }`;
+  const outcomes = await probe({
+    setUp: 'const { handle: raw } = await addon.repoOpen({ path: given.path }, call());',
+    calls: {
+      publish: `addon.deltaGenerate(raw, ${options}, call()).then(({ staged }) =>
+        addon.deltaPublish(raw, staged, given.commit, undefined, { 'ostree.sign.x': [] }, call()))`,
+    },
+    given: { path: cli.path, commit },
+  });
+  expect(outcomes).toEqual({ publish: 'ok' });
+  expect(await cli.ostree('static-delta', 'list')).toBe(commit);
+});
 
 describe('exchange, repair and deltas through the addon, with anything', () => {
   it.each([
