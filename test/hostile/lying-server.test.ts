@@ -3,7 +3,6 @@
 import { readFile } from 'node:fs/promises';
 import type { ServerResponse } from 'node:http';
 import { join } from 'node:path';
-import { setTimeout as pause } from 'node:timers/promises';
 
 import { OstreeError, type PullOptions, type RemoteOptions, Repo, Variant } from 'ostree';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
@@ -346,20 +345,35 @@ describe('a server that gives', () => {
   });
 
   it('redirections in a circle, for ever, holds up nobody else', async () => {
-    const { repo: pulling } = await asked({
+    const { repo: pulling, web } = await asked({
       answers: () => ({ '.filez': redirect((path) => path) }),
       error: endsSomehow,
     });
     await using repo = pulling;
     const controller = new AbortController();
     const pull = repo.pull('origin', { refs: ['main'], signal: controller.signal }).catch((e: unknown) => e);
-    await pause(300); // by now it goes round
+    await web.asked('.filez');
     controller.abort();
     // curl may have given up by itself.
     const error = await pull;
     expect(error === controller.signal.reason || OstreeError.is(error, 'NETWORK')).toBe(true);
     const { url } = await server(truth.source.path, () => true);
     const { refs } = await repo.pull('origin', { refs: ['main'], overrideUrl: url });
+    expect(refs).toMatchObject([{ new: truth.second }]);
+  });
+
+  it('another summary to remotes.refs() is not believed longer than it says so', async () => {
+    const { web, repo: reading } = await asked({
+      answers: ({ other }) => ({ '/summary': summaryOf({ main: bytes(other) }) }),
+      error: corrupt,
+    });
+    await using repo = reading;
+    expect(await repo.remotes.refs('origin')).toMatchObject([{ ref: 'main', checksum: truth.other }]);
+    web.behave();
+    expect((await repo.remotes.refs('origin')).find(({ ref }) => ref === 'main')?.checksum).toBe(
+      truth.second,
+    );
+    const { refs } = await repo.pull('origin', { refs: ['main'] });
     expect(refs).toMatchObject([{ new: truth.second }]);
   });
 });
