@@ -19,7 +19,7 @@ import { interruption } from './support/stage.js';
 
 const KB = 1 << 10;
 /** What is new in the second version. */
-const NEW_FILES = { count: 8, size: 600 * KB };
+const NEW_FILES = Array.from({ length: 8 }, (_, i) => (i + 1) * 150 * KB);
 /** Room for the first version and not for the second. */
 const SMALL_DISK = 5_000 * KB;
 
@@ -115,13 +115,17 @@ class Remote {
 /** Cuts the link half way through the update, and mends it when the device has noticed. */
 function disturb(device: Remote, links: Network): Promise<void> {
   let cut: Promise<void> | undefined;
-  return new Promise((resolve, reject) => {
+  let noticed = false;
+  const disturbed = new Promise<void>((resolve, reject) => {
     device.listen((report) => {
-      if (report.is === 'pulling' && report.attempt.parts >= 2) cut ??= links.cut(loses).catch(reject);
+      if (report.is === 'failed') reject(new Error(`The device that lost its network: ${report.message}`));
+      if (report.is === 'pulling' && report.attempt.parts > 0) cut ??= links.cut(loses).catch(reject);
+      noticed ||= report.is === 'offline';
       if (report.is === 'offline' && cut) cut.then(() => links.mend(loses)).then(resolve, reject);
-      if (report.is === 'up to date' && !cut) reject(new Error('It was too fast to be cut off'));
+      if (report.is === 'up to date' && !noticed) reject(new Error('It was too fast to be cut off'));
     });
   });
+  return Promise.race([disturbed, interrupted]);
 }
 
 async function inspect(device: Remote): Promise<Inspection> {
@@ -155,9 +159,9 @@ async function fleet(home: string, devices: Remote[]): Promise<Record<string, un
   const not = installed.find((report) => report.is !== 'up to date');
   if (not) throw new Error(`A device was not installed: ${JSON.stringify(not)}`);
 
-  const news = Array.from({ length: NEW_FILES.count }, (_, i) => ({
+  const news = NEW_FILES.map((size, i) => ({
     path: `usr/share/new-${i}`,
-    content: randomBytes(NEW_FILES.size),
+    content: randomBytes(size),
   }));
   const second = await publish(repo, '2', files('2', news));
   // Parts of a megabyte: what a device has of them, it need not fetch again.
