@@ -12,23 +12,26 @@ function isSingleExecutable(): boolean {
   return isBuiltin('node:sea') && (require('node:sea') as { isSea(): boolean }).isSea();
 }
 
+/** In the environment of our programs: an application that runs in place of one must not start another. */
+const MARK = 'OSTREE_HELPER';
+
 /**
  * The program of lib/, for process.execPath to run.
  *
  * @param what - names it in the message: `options.isolate`
  */
 export function helperPath(name: string, what: string): string {
-  if (isSingleExecutable())
+  if (isSingleExecutable() || process.env[MARK] !== undefined)
     throw new OstreeError(
       'NOT_SUPPORTED',
-      `${what} starts a process of Node, which a single executable application does not have beside it`,
+      `${what} starts a process of Node, and ${process.execPath} is not Node but an application`,
     );
   return join(root, 'dist', `${name}.js`);
 }
 
 /** NODE_OPTIONS may ask for what only the caller can have, such as the port of a debugger. */
 export function helperEnv(): NodeJS.ProcessEnv {
-  return { ...process.env, NODE_OPTIONS: '', ELECTRON_RUN_AS_NODE: '1' };
+  return { ...process.env, NODE_OPTIONS: '', ELECTRON_RUN_AS_NODE: '1', [MARK]: '1' };
 }
 
 /** What an error says, for the other process. */

@@ -87,8 +87,9 @@ export class DirectoryStore implements Store {
   readonly name: string;
   readonly #made = new Set<string>();
   #fsync: boolean | undefined;
-  /** Whether something was written since the last flush. */
-  #isDirty = false;
+  /** How often something was written, and how much of it is flushed; at first, what another run may have left. */
+  #writes = 1;
+  #flushed = 0;
 
   /** `fsync`: as the config there says unless given. */
   constructor(path: string, fsync?: boolean) {
@@ -142,7 +143,7 @@ export class DirectoryStore implements Store {
       await this.#makeDirectory(dirname(target));
       await makeNewer(temporary, target);
       await rename(temporary, target);
-      this.#isDirty = true;
+      this.#writes++;
     } catch (error) {
       await rm(temporary, { force: true });
       throw failure(error, path, size);
@@ -150,9 +151,10 @@ export class DirectoryStore implements Store {
   }
 
   async flush(signal: AbortSignal): Promise<void> {
-    if (!this.#isDirty || !this.#fsync) return;
-    this.#isDirty = false;
+    const writes = this.#writes;
+    if (writes === this.#flushed || !this.#fsync) return;
     await run({ signal }, (call) => native().syncFileSystem(this.name, call));
+    this.#flushed = Math.max(this.#flushed, writes);
   }
 
   async #makeDirectory(path: string): Promise<void> {

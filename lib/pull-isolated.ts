@@ -82,7 +82,7 @@ async function runHelper(
       resolve({ error: { ...error, remote: order.request.source } });
     });
     // Its end says why an order did not arrive.
-    child.send(order, () => {});
+    if (child.connected) child.send(order, () => {});
   });
   let report: Ending;
   try {

@@ -1,5 +1,5 @@
 // What was uploaded becomes a part of the repository, all of it or nothing.
-import { mkdir, rename, rm } from 'node:fs/promises';
+import { mkdir, rename, rm, stat } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 
 import type { Commit } from './commit-read.js';
@@ -149,13 +149,13 @@ export class Acceptance {
     // Before the refs, which appear as the transaction ends. Nobody asks for them yet.
     const moved: MovedDelta[] = [];
     try {
-      for (const delta of deltas) moved.push(await this.#moveDelta(delta));
+      for (const delta of deltas) {
+        moved.push(delta);
+        await this.#moveDelta(delta);
+      }
       await txn.commitTransaction({ signal });
     } catch (error) {
-      for (const { from, to, aside } of moved) {
-        await rename(to, from);
-        await renameIfThere(aside, to);
-      }
+      for (const delta of moved) await this.#moveBack(delta);
       throw error;
     }
   }
@@ -301,12 +301,21 @@ export class Acceptance {
     }
   }
 
-  async #moveDelta(move: MovedDelta): Promise<MovedDelta> {
+  async #moveDelta(move: MovedDelta): Promise<void> {
     await mkdir(dirname(move.to), { recursive: true });
     await rm(move.aside, { recursive: true, force: true });
     await renameIfThere(move.to, move.aside);
     await rename(move.from, move.to);
-    return move;
+  }
+
+  /** From however far #moveDelta() came. What fails here must not hide why. */
+  async #moveBack({ from, to, aside }: MovedDelta): Promise<void> {
+    try {
+      if ((await stat(from).catch(() => null)) === null) await rename(to, from);
+      await renameIfThere(aside, to);
+    } catch {
+      // The delta is missing then, and pulls do without it.
+    }
   }
 
   /** All but those that come. `ostree-metadata` is made together with the summary. */

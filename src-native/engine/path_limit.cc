@@ -6,15 +6,17 @@
 namespace ostree {
 namespace {
 
-// So many directories are cheap enough to be followed unasked.
-constexpr uint64_t kFew = 50'000;
+// So many paths are cheap enough to be followed unasked.
+constexpr uint64_t kFew = 200'000;
 constexpr uint64_t kMaxPaths = 10'000'000;
 
 }  // namespace
 
-void PathLimit::Follow(const Checksum& root) {
+void PathLimit::Follow(const Checksum& root, size_t entries) {
   ThrowIfCancelled(cancellable_);
-  if (++followed_ != kFew) return;
+  paths_ += entries + 1;
+  if (is_measured_ || paths_ < kFew) return;
+  is_measured_ = true;
   TreeGraph graph;
   auto read = [this](const Checksum& dirtree) -> std::optional<TreeLinks> {
     try {

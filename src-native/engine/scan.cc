@@ -221,18 +221,18 @@ void Scanner::AddTree(const Checksum& contents, const Checksum& metadata, TreeDi
   object_todo_.push_back({contents, metadata, &target});
   PathLimit limit(repo_, cancellable_);
   while (!object_todo_.empty()) {
-    limit.Follow(contents);
     auto task = object_todo_.back();
     object_todo_.pop_back();
-    ScanDirTree(task.contents, task.metadata, *task.dir);
+    auto entries = LoadDirTree(repo_, task.contents);
+    limit.Follow(contents, entries.files.size() + entries.dirs.size());
+    ScanDirTree(entries, task.metadata, *task.dir);
   }
 }
 
-void Scanner::ScanDirTree(const Checksum& contents, const Checksum& metadata, TreeDir& dir) {
+void Scanner::ScanDirTree(const DirContents& entries, const Checksum& metadata, TreeDir& dir) {
   auto loaded = LoadDirMeta(repo_, metadata);
   SetMetadata(dir, loaded.owner, rules_.keeps_xattrs() ? loaded.xattrs : Xattrs());
 
-  auto entries = LoadDirTree(repo_, contents);
   if (rules_.asks()) AskAbout(dir, entries);
   for (const auto& file : entries.files)
     if (!Skips(dir, &file.name)) AddObject(dir, file.name, file.checksum);

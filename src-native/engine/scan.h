@@ -38,7 +38,7 @@ class Scanner {
   void ScanEntry(const DiskDir& disk, int fd, TreeDir& dir, const DiskEntry& entry);
   bool AddLinked(int fd, TreeDir& dir, const DiskEntry& entry);
   void AddObject(TreeDir& dir, const std::string& name, const Checksum& object);
-  void ScanDirTree(const Checksum& contents, const Checksum& metadata, TreeDir& dir);
+  void ScanDirTree(const DirContents& entries, const Checksum& metadata, TreeDir& dir);
   void SetMetadata(TreeDir& dir, const Owner& owner, const Xattrs& xattrs);
   bool Skips(TreeDir& dir, const std::string* child = nullptr);
   const ModeChange* Change(TreeDir& dir, const std::string* child = nullptr);

@@ -125,8 +125,8 @@ void Tree::Overlay(TreeDir& root, const Checksum& root_contents, const Checksum&
       dir->contents = contents;
       continue;
     }
-    limit.Follow(root_contents);
     auto loaded = LoadDirTree(repo_, contents);
+    limit.Follow(root_contents, loaded.files.size() + loaded.dirs.size());
     for (const auto& file : loaded.files)
       ReplaceFile(*dir, file.name, {.is_settled = true, .checksum = file.checksum});
     for (const auto& child : loaded.dirs)

@@ -51,7 +51,12 @@ void CheckMedia() {
       CheckParents(path);
       Fd repo(open(path.c_str(), O_PATH | O_DIRECTORY | O_CLOEXEC));
       // libostree does not look at one that is elsewhere.
-      if (repo && fstat(repo.get(), &st) == 0 && st.st_dev == medium.st_dev) CheckMirrors(repo.get(), path);
+      if (!repo || fstat(repo.get(), &st) < 0 || st.st_dev != medium.st_dev) continue;
+      try {
+        CheckMirrors(repo.get(), path);
+      } catch (const Failure& failure) {
+        if (failure.Is("CORRUPT")) throw;  // what libostree cannot read, it leaves out
+      }
     }
   }
 }

@@ -115,8 +115,7 @@ Napi::Value Pull(const Napi::CallbackInfo& info) {
       CheckAutoSummary(handle.get(), {}, job.cancellable());
       auto source = CheckLocalSource(handle.get(), all, job.cancellable());
       std::optional<UnverifiedSummary> unverified;
-      if (!all.from_file() && !VerifiesSummary(handle.get(), all))
-        unverified.emplace(*repo, handle.get(), all.source);
+      if (!all.from_file() && !VerifiesSummary(handle.get(), all)) unverified.emplace(*repo, handle.get());
       return Run(*repo, handle.get(), source, all, job);
     });
   });

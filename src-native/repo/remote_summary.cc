@@ -65,7 +65,7 @@ Napi::Value RemoteSummary(const Napi::CallbackInfo& info) {
       if (reader.Flag("gpg-verify-summary", false))
         CheckKeyrings(*repo, handle.get(), name);
       else if (reader.Text("sign-verify-summary").value_or("false") == "false")
-        unverified.emplace(*repo, handle.get(), name);
+        unverified.emplace(*repo, handle.get());
       return Fetch(handle.get(), name, options, job.cancellable());
     });
   });

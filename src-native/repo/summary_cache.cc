@@ -1,30 +1,37 @@
 #include "summary_cache.h"
 
-#include <fcntl.h>
-#include <unistd.h>
+#include <sys/stat.h>
 
 #include <cerrno>
 
+#include "engine/remove_tree.h"
+
 namespace ostree {
 
-UnverifiedSummary::UnverifiedSummary(const Repo& repo, OstreeRepo* handle, std::string remote)
-    : remote_(std::move(remote)),
-      directory_(repo.spec().cacheDir.value_or("tmp/cache") + "/summaries/"),
-      at_(repo.spec().cacheDir ? AT_FDCWD : ostree_repo_get_dfd(handle)) {
-  for (const char* suffix : {"", ".sig"}) Forget(suffix);
+UnverifiedSummary::UnverifiedSummary(const Repo& repo, OstreeRepo* handle)
+    : handle_(Shared<OstreeRepo>::Share(handle)), cache_dir_(repo.spec().cacheDir) {
+  // libostree has no cache of its own then.
+  if (!cache_dir_ && !ostree_repo_is_writable(handle, nullptr)) return;
+  int directory = ostree_repo_get_dfd(handle);
+  do {
+    name_ = "tmp/summaries-" + std::to_string(g_random_int());
+  } while (mkdirat(directory, name_.c_str(), 0755) < 0 && errno == EEXIST);
+  Try(ostree_repo_set_cache_dir, handle, directory, name_.c_str(), nullptr);
 }
 
 UnverifiedSummary::~UnverifiedSummary() {
-  for (const char* suffix : {"", ".sig"}) try {
-      Forget(suffix);
-    } catch (const Failure&) {
-      // It could be removed a moment ago; the next one will try again.
-    }
-}
-
-void UnverifiedSummary::Forget(const char* suffix) const {
-  auto path = directory_ + remote_ + suffix;
-  if (unlinkat(at_, path.c_str(), 0) < 0 && errno != ENOENT) throw Failure::Errno("unlinkat", path);
+  if (name_.empty()) return;
+  auto* handle = handle_.get();
+  int directory = ostree_repo_get_dfd(handle);
+  try {
+    // Others may use the handle later.
+    Try(ostree_repo_set_cache_dir, handle, cache_dir_ ? AT_FDCWD : directory,
+        cache_dir_ ? cache_dir_->c_str() : "tmp/cache", nullptr);
+    RemoveTree(
+        directory, name_, [this] { return name_; }, nullptr);
+  } catch (const Failure&) {
+    // libostree tidies tmp/ itself.
+  }
 }
 
 }  // namespace ostree

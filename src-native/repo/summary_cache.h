@@ -1,27 +1,26 @@
 // The summaries that libostree keeps of remotes, so as not to fetch one again whose signature is the same.
 #pragma once
 
+#include <optional>
 #include <string>
 
 #include "repo.h"
 
 namespace ostree {
 
-// What comes from a remote whose summary nobody verifies: libostree would go on using it, whatever the server
-// says later, for as long as the file of signatures beside it stays as it is. So one false answer would last.
-// Nothing is kept: neither what was there before, nor at the end what came.
+// For a summary that nobody verifies: libostree would go on using it, whatever the server says later, for as
+// long as the file of signatures beside it stays as it is. So one false answer would last. Meanwhile the
+// handle has a cache of its own, which is empty at first and removed at the end.
 class UnverifiedSummary {
  public:
-  UnverifiedSummary(const Repo& repo, OstreeRepo* handle, std::string remote);
+  UnverifiedSummary(const Repo& repo, OstreeRepo* handle);
   ~UnverifiedSummary();
   UnverifiedSummary(const UnverifiedSummary&) = delete;
 
  private:
-  void Forget(const char* suffix) const;
-
-  const std::string remote_;
-  const std::string directory_;  // relative to `at_`
-  const int at_;
+  const Shared<OstreeRepo> handle_;
+  const std::optional<std::string> cache_dir_;  // that the handle had before
+  std::string name_;  // in the repository's tmp/; empty: nothing is kept there anyway
 };
 
 }  // namespace ostree

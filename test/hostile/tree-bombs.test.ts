@@ -46,18 +46,25 @@ it('a tree whose paths multiply is TOO_LARGE for a commit that changes or merges
   const content = await forgeFile(path, {});
   await wide(path, 'wide', 60);
   await wide(path, 'other', 60, { files: [['file', content]] });
+  const numbered = (count: number): string[] => Array.from({ length: count }, (_, i) => String(10_000 + i));
+  const meta = await forge(path, 'dirmeta', DIRMETA);
+  const full = await forgeTree(path, { files: numbered(4000).map((name) => [name, content]) });
+  const contents = await forgeTree(path, { directories: numbered(3000).map((name) => [name, full, meta]) });
+  await forgeCommit(path, 'broad', { contents });
   const owned = `{ owner: { uid: 1, gid: 1 }, branch: 'copy' }`;
   const outcomes = await probe({
     setUp: 'const repo = await Repo.open(given.path);',
     calls: {
       changed: `repo.commit({ tree: { ref: 'wide' }, ...${owned} })`,
+      broad: `repo.commit({ tree: { ref: 'broad' }, ...${owned} })`,
       merged: `repo.commit({ tree: [{ ref: 'wide' }, { ref: 'other' }], branch: 'copy' })`,
       whole: `repo.commit({ tree: { ref: 'wide' }, branch: 'copy' })`,
     },
     given: { path },
     mostMemory: 600,
   });
-  expect(outcomes).toEqual({ changed: 'TOO_LARGE', merged: 'TOO_LARGE', whole: 'ok' });
+  const refused = { changed: 'TOO_LARGE', broad: 'TOO_LARGE', merged: 'TOO_LARGE' };
+  expect(outcomes).toEqual({ ...refused, whole: 'ok' });
 });
 
 it('a commit that follows many paths can be aborted', async () => {
