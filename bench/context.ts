@@ -1,5 +1,5 @@
 // What every group of rows works with: the tree, the places, and which rows are wanted.
-import { mkdir, rm } from 'node:fs/promises';
+import { rm } from 'node:fs/promises';
 import { join } from 'node:path';
 
 import { execa } from 'execa';
@@ -74,11 +74,6 @@ export class Context {
 
 export async function ostree(repo: string, ...args: string[]): Promise<string> {
   return (await execa('ostree', [`--repo=${repo}`, ...args], { maxBuffer: 1 << 30 })).stdout;
-}
-
-export async function freshDirectory(path: string): Promise<string> {
-  await mkdir(path, { recursive: true });
-  return path;
 }
 
 export function same(what: string, left: unknown, right: unknown): void {

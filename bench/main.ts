@@ -108,6 +108,7 @@ async function trees(): Promise<void> {
       await fsck(context, mode);
     }
     await checkouts(context);
+    for (const row of context.rows) delete row.target; // they are of this machine's files
     await publish({ name: `trees-${name}`, title: `${name} files`, notes: about, rows: context.rows });
     for (const left of ['tree', 'git', 'pair-bare-user', 'pair-archive']) await context.clean(left);
   }

@@ -7,7 +7,6 @@ import { version } from 'ostree';
 
 import { bars } from './plot.js';
 import { medianOf, ratioOf, type Row, summarise } from './row.js';
-import { targetOf } from './targets.js';
 
 const RESULTS = new URL('../../bench/results/', import.meta.url);
 
@@ -81,7 +80,7 @@ export async function write({ name, title, notes, rows }: Report): Promise<void>
   const plotted = all.map((row) => ({
     label: `${row.work}, ${row.mode}`,
     ratio: ratioOf(row),
-    target: targetOf(row.work, row.mode),
+    target: row.target,
   }));
   await writeFile(
     new URL(`${name}.svg`, RESULTS),
@@ -111,7 +110,7 @@ export async function writeDocs(name: string): Promise<void> {
 /** The rows that miss what they are meant to reach, worst first. */
 export function missed(rows: Row[]): string[] {
   const shares = rows.flatMap((row) => {
-    const target = targetOf(row.work, row.mode);
+    const { target } = row;
     return target !== undefined && ratioOf(row) < target
       ? [
           {

@@ -15,6 +15,8 @@ export interface Row {
   ours: Measured[];
   python: Measured[];
   floor?: Floor;
+  /** How many times as fast as the command it is meant to be. */
+  target?: number;
   /** The command was run so many times fewer, and its times are multiplied by as many. */
   scaled?: number;
 }
@@ -37,6 +39,8 @@ export interface Summary {
 export function newRow(work: string, mode: string, floor?: string): Row {
   const row: Row = { work, mode, command: [], ours: [], python: [] };
   if (floor !== undefined) row.floor = { name: floor, times: [] };
+  const target = targetOf(work, mode);
+  if (target !== undefined) row.target = target;
   return row;
 }
 
@@ -58,9 +62,8 @@ export function ratioOf({ command, ours }: Row): number {
 }
 
 export function summarise(row: Row): Summary {
-  const { work, mode, command, ours, python, floor, scaled } = row;
+  const { work, mode, command, ours, python, floor, scaled, target } = row;
   const ratio = ratioOf(row);
-  const target = targetOf(work, mode);
   const worst = (read: (m: Measured) => number | undefined) => Math.max(...ours.map((m) => read(m) ?? NaN));
   const cpu = ({ cpu: used }: Measured) => used;
   const loop = (which: 'loop' | 'idleLoop') =>
