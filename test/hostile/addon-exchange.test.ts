@@ -33,6 +33,8 @@ const FUZZ = `
   const parent = await addon.refResolve(repo, 'main^', false, addon.callNew());
   const { rootContents, rootMetadata } = await addon.commitRead(repo, 'main', false, addon.callNew());
   const odd = ['', 'zz', 'f'.repeat(64), 'F'.repeat(64), '../../../x', 'a\\0b', '\\ud800', 'x'.repeat(5000), '/', '..', 'ä', '__proto__', 'missing^', 'main^^^^'];
+  // As root they could be written to: nothing leads out of the test's own directories.
+  const harmless = odd.filter((name) => !name.includes('/') && !name.startsWith('.'));
   const rev = () => wrong(random() < 0.7 ? pick(['main', head, parent, 'main^', 'next']) : pick(odd));
   const commit = () => wrong(random() < 0.7 ? pick([head, parent]) : pick(odd));
   const text = () => wrong(random() < 0.7 ? pick(['main', 'next', 'a', 'dir', '/dir/b', 'origin']) : pick(odd));
@@ -42,7 +44,7 @@ const FUZZ = `
     checksum: wrong(pick([head, parent, rootContents, rootMetadata, 'f'.repeat(64), ...odd])),
   });
   const ref = () => ({ collectionId: wrong(pick(['org.example.Os', 'org.example.Os', 'org.example.Other', '..', ''])), ref: text(), checksum: maybe(commit, 0.1) });
-  const path = () => wrong(pick([medium + '/a', medium + '/b/c', otherPath, repoPath, tree, '/dev/null', '/proc/self/x', ...odd]));
+  const path = () => wrong(pick([medium + '/a', medium + '/b/c', otherPath, repoPath, tree, '/dev/null', '/proc/self/x', ...harmless]));
   const url = () => wrong(pick(['file://' + repoPath, 'file://' + otherPath, 'http://127.0.0.1:1/', 'file:///', 'x', '', 'http://' + 'x'.repeat(5000)]));
   const bytes = () => new Uint8Array(pick([0, 1, 64, 70_000]));
   const prune = () => ({
