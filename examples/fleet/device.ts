@@ -67,8 +67,7 @@ class Device {
     // Nobody else sees it: the process has a mount namespace of its own.
     if (tmpfs !== undefined)
       await promisify(execFile)('mount', ['-t', 'tmpfs', '-o', `size=${tmpfs}`, 'tmpfs', home]);
-    await Sysroot.init(home);
-    const sysroot = await Sysroot.open(home);
+    const sysroot = await Sysroot.init(home);
     await sysroot.initStateroot(STATEROOT);
     // A real fleet has the publisher's key.
     await sysroot.repo.remotes.add('origin', url, { gpgVerify: false });
