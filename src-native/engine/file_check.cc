@@ -2,6 +2,7 @@
 
 #include <sys/stat.h>
 #include <sys/xattr.h>
+#include <unistd.h>
 
 #include <cerrno>
 #include <climits>
@@ -37,6 +38,15 @@ struct Excess {};
 
 std::string ObjectPath(const std::string& hex, OstreeRepoMode mode) {
   return hex.substr(0, 2) + "/" + hex.substr(2) + (mode == OSTREE_REPO_MODE_ARCHIVE ? ".filez" : ".file");
+}
+
+// libostree reads the header of such a file into memory as it comes, and does not see that the end of it was
+// not read.
+bool EndsInHeader(int fd) {
+  char size[4];
+  struct stat st;
+  if (pread(fd, size, sizeof size, 0) < static_cast<ssize_t>(sizeof size)) return true;
+  return fstat(fd, &st) == 0 && static_cast<uint64_t>(st.st_size) < uint64_t{8} + BigEndian(size);
 }
 
 // Where the metadata of a file is stored beside its content, and not that of the file itself.
@@ -99,6 +109,8 @@ void FileCheck::CheckLoadable(const Checksum& checksum) {
     if (!fd) continue;
     size_t have = 0;
     bool archive = store.mode == OSTREE_REPO_MODE_ARCHIVE;
+    if (archive && EndsInHeader(fd.get()))
+      throw CorruptObject(OSTREE_OBJECT_TYPE_FILE, hex, "it ends within its header");
     auto meta = archive ? ReadArchiveMeta(fd.get(), kUsualMeta, have) : ReadBareUserMeta(fd.get());
     bool is_file = !meta || S_ISREG(meta->owner.mode) || S_ISLNK(meta->owner.mode);
     if (is_file && (!meta || meta->normal)) return;

@@ -281,6 +281,27 @@ describe('the attribute in which bare-user keeps metadata', () => {
 });
 
 /** A repository with one commit of a directory that is put together by hand, and sound as to its checksums. */
+// libostree does not see that the end of a header was not read: what the memory held before may complete it.
+it('finds every archive object that ends within its header', async () => {
+  const cli = await cliRepo('archive');
+  const tree = await temporaryDirectory();
+  const names = Array.from({ length: 40 }, (_, i) => String(100 + i));
+  for (const name of names) await symlink(`to-${name}`, join(tree, name));
+  await cli.ostree('commit', '--branch=main', `--tree=dir=${tree}`);
+  await using repo = await Repo.open(cli.path);
+  expect((await repo.fsck()).verdict).toBe('ok');
+  const links = await Promise.all(names.map((name) => repo.lstat('main', name)));
+  for (const { checksum } of links) {
+    const path = objectFile(cli.path, checksum, 'filez');
+    await truncate(path, (await lstat(path)).size - 1);
+  }
+  const { findings } = await repo.fsck();
+  expect(findings.map(({ object }) => object.checksum).toSorted()).toEqual(
+    links.map(({ checksum }) => checksum).toSorted(),
+  );
+  for (const { message } of findings) expect(message).toContain('it ends within its header');
+});
+
 async function forged(
   make: (repo: string, file: string, dirmeta: string) => Promise<string>,
 ): Promise<string> {
