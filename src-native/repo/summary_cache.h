@@ -1,7 +1,6 @@
 // The summaries that libostree keeps of remotes, so as not to fetch one again whose signature is the same.
 #pragma once
 
-#include <optional>
 #include <string>
 
 #include "repo.h"
@@ -18,9 +17,12 @@ class UnverifiedSummary {
   UnverifiedSummary(const UnverifiedSummary&) = delete;
 
  private:
+  void Remove() const;
+
   const Shared<OstreeRepo> handle_;
-  const std::optional<std::string> cache_dir_;  // that the handle had before
-  std::string name_;  // in the repository's tmp/; empty: nothing is kept there anyway
+  const int at_;             // what the paths are relative to
+  const std::string usual_;  // the handle's cache before
+  std::string own_;          // empty: there is none
 };
 
 }  // namespace ostree

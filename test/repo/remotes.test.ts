@@ -1,12 +1,14 @@
 import { readFile, readdir, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 
+import { execa } from 'execa';
 import { type RemoteOptions, Repo } from 'ostree';
-import { describe, expect, it } from 'vitest';
+import { describe, expect, it, onTestFinished } from 'vitest';
 
 import { gpgHome, gpgKey } from '../support/gpg.js';
 import { nginx } from '../support/nginx.js';
 import { cliRepo, temporaryDirectory } from '../support/repo.js';
+import { isRoot } from '../support/trees.js';
 
 async function configOf(path: string): Promise<string> {
   return await readFile(join(path, 'config'), 'utf8');
@@ -378,6 +380,27 @@ describe('remotes.importGpgKeys and gpgKeys', () => {
 });
 
 describe('remotes.refs and summary', () => {
+  it.skipIf(!isRoot)(
+    `work where only the cache can be written${isRoot ? '' : ' (skipped: only root can make mounts)'}`,
+    async () => {
+      const server = await cliRepo();
+      const main = await server.commit('main', { a: '1' });
+      await server.ostree('summary', '--update');
+      const { url } = await nginx(server.path);
+      const { path, ostree } = await cliRepo();
+      await ostree('remote', 'add', '--no-gpg-verify', 'o', url);
+      const [readOnly, cacheDir] = [await temporaryDirectory(), await temporaryDirectory()];
+      await execa('mount', ['--bind', path, readOnly]);
+      onTestFinished(async () => void (await execa('umount', ['--lazy', readOnly])));
+      await execa('mount', ['-o', 'remount,bind,ro', readOnly]);
+      for (const options of [{}, { cacheDir }]) {
+        await using repo = await Repo.open(readOnly, options);
+        expect(await repo.remotes.refs('o')).toMatchObject([{ ref: 'main', checksum: main }]);
+      }
+      expect(await readdir(cacheDir)).toEqual([]);
+    },
+  );
+
   it('tells what a server offers, as the command does', async () => {
     const server = await cliRepo();
     const main = await server.commit('main', { a: '1' }, '--add-metadata-string=version=1.2');
