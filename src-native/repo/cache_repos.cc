@@ -53,7 +53,9 @@ PullOptions WithoutDamagedCaches(PullOptions options, OstreeRepo* repo, GCancell
       CheckCache(cache.get(), repo, options.trusted, cancellable);
       return false;
     } catch (const Failure& failure) {
-      if (failure.Is("CORRUPT")) return true;
+      // An object that was pruned meanwhile is no damage, but a cache that is being pruned is of no use
+      // either.
+      if (failure.Is("CORRUPT") || failure.Is("NOT_FOUND")) return true;
       throw;
     }
   });

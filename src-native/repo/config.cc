@@ -2,6 +2,7 @@
 
 #include <fcntl.h>
 
+#include "key_value.h"
 #include "parents.h"
 #include "repo.h"
 #include "saved_file.h"
@@ -10,19 +11,9 @@
 namespace ostree {
 namespace {
 
-// As lists: in an object of JS, the name "__proto__" would be lost.
-struct Entry {
-  std::string key, value;
-
-  void Fields(auto&& field) {
-    field("key", key);
-    field("value", value);
-  }
-};
-
 struct Section {
   std::string name;
-  std::vector<Entry> entries;
+  std::vector<KeyValue> entries;
 
   void Fields(auto&& field) {
     field("name", name);

@@ -1,6 +1,6 @@
 #include "local_import.h"
 
-#include <atomic>
+#include <mutex>
 
 #include "engine/batches.h"
 #include "open_transaction.h"
@@ -40,18 +40,19 @@ bool Import(OstreeRepo* repo, OstreeRepo* source, const Checksum& file, bool tru
 uint32_t ImportAhead(const Repo& repo, OstreeRepo* handle, const LocalSource& source,
                      const PullOptions& options, Job& job) {
   if (source.files.size() < kMany || !MayImport(options, handle)) return 0;
-  std::atomic<uint32_t> imported = 0;
+  std::mutex mutex;  // so that what is told only grows
+  uint32_t imported = 0;
   try {
     OpenTransaction transaction(repo, std::nullopt, job.cancellable());
     RunInBatches(source.files.size(), job.cancellable(), [&](size_t i) {
       if (!Import(transaction.handle(), source.repo.get(), source.files[i], options.trusted,
                   job.cancellable()))
         return;
-      auto count = ++imported;
-      if (count % kStep != 0 || !job.wants_progress()) return;
+      std::lock_guard lock(mutex);
+      if (++imported % kStep != 0 || !job.wants_progress()) return;
       PullState state;
       state.phase = "objects";
-      state.contentImported = count;
+      state.contentImported = imported;
       Report(job, state);
     });
     transaction.Commit({}, job.cancellable());

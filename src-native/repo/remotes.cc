@@ -7,6 +7,7 @@
 
 #include "core/validate.h"
 #include "core/variant.h"
+#include "key_value.h"
 #include "keyring.h"
 #include "remote_check.h"
 #include "remote_keys.h"
@@ -26,15 +27,6 @@ struct RemoteEntry {
   }
 };
 
-struct Setting {
-  std::string key, value;
-
-  void Fields(auto&& field) {
-    field("key", key);
-    field("value", value);
-  }
-};
-
 // The options that libostree reads, in its own types; what else is in the section in `settings`.
 struct RemoteConfig {
   Nullable<std::string> url, metalink, contentUrl, collectionId, proxy, customBackend, unconfiguredState,
@@ -43,7 +35,7 @@ struct RemoteConfig {
   bool gpgVerify = true, gpgVerifySummary = false, tlsPermissive = false;
   Nullable<bool> http2;                                 // null: the library's own default
   Nullable<std::string> signVerify, signVerifySummary;  // a boolean or a list, as it stands there
-  std::vector<Setting> settings;  // a list: in an object of JS, the name "__proto__" would be lost
+  std::vector<KeyValue> settings;
 
   void Fields(auto&& field) {
     field("url", url);
