@@ -139,7 +139,7 @@ async function publishFiles(store: Store, work: PublishWork): Promise<Outcome> {
  * begun meanwhile, which parts of the publish are not.
  */
 function viewOf({ path, mode, collectionId, writable, parent }: Repo, handle: RepoHandle): Repo {
-  return new Repo({ handle, info: { path, mode, collectionId, writable, parent } });
+  return new Repo({ handle, info: { path, mode, collectionId, writable, parent } }, undefined, 'shared');
 }
 
 export async function publish(

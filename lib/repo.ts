@@ -53,10 +53,12 @@ export class Repo extends RepoExchange implements AsyncDisposable {
   readonly remotes: Remotes;
   #info: RepoInfo;
   readonly #inner: RepoInner;
+  readonly #native: 'owned' | 'shared';
 
   /** @internal Use {@link Repo.open} or {@link Repo.create}. */
-  constructor(opened: OpenedRepo, spec?: RepoSpec) {
+  constructor(opened: OpenedRepo, spec?: RepoSpec, handle: 'owned' | 'shared' = 'owned') {
     super();
+    this.#native = handle;
     this.#info = opened.info;
     this.#inner = {
       path: opened.info.path,
@@ -157,12 +159,14 @@ export class Repo extends RepoExchange implements AsyncDisposable {
 
   /**
    * Refuses new calls and waits for those that run, or cancels them; aborts the transactions and gives up the locks that
-   * were begun on it. Idempotent.
+   * were begun on it. Its descriptors are closed by then. Idempotent.
    *
    * @throws {OstreeError} `LOCKED` when a signer or a source of files of a call on this Repo calls it: it would wait for itself
    */
   close(options: CloseOptions = {}): Promise<void> {
-    return this.#inner.lifetime.close(options);
+    const { native: repo, lifetime } = this.#inner;
+    if (this.#native === 'shared') return lifetime.close(options);
+    return lifetime.close(options, () => run({}, (call) => native().repoClose(repo, call)));
   }
 
   [Symbol.asyncDispose](): Promise<void> {

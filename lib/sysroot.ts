@@ -52,7 +52,7 @@ export class Sysroot implements AsyncDisposable {
 
   /** @internal Use {@link Sysroot.open} or {@link Sysroot.init}. */
   constructor(path: string, opened: OpenedSysroot) {
-    this.repo = new Repo(opened.repo);
+    this.repo = new Repo(opened.repo, undefined, 'shared');
     this.#snapshot = snapshotOf(opened.deployments);
     this.#inner = {
       path,
@@ -345,10 +345,12 @@ export class Sysroot implements AsyncDisposable {
     const { native: sysroot, lifetime, repo } = this.#inner;
     lifetime.checkNotInside();
     repo.lifetime.checkNotInside(); // before the other one closes
-    await Promise.all([
-      this.repo.close(options),
-      lifetime.close(options, () => run({}, (call) => native().sysrootClose(sysroot, call))),
-    ]);
+    const repoClosed = this.repo.close(options);
+    const closed = lifetime.close(options, async () => {
+      await Promise.allSettled([repoClosed]); // what runs on it uses the sysroot
+      await run({}, (call) => native().sysrootClose(sysroot, call));
+    });
+    await Promise.all([repoClosed, closed]);
   }
 
   [Symbol.asyncDispose](): Promise<void> {

@@ -94,6 +94,7 @@ static Napi::Object Init(Napi::Env env, Napi::Object exports) {
   add("repoOpen", ostree::RepoOpen);
   add("repoCreate", ostree::RepoCreate);
   add("repoReload", ostree::RepoReload);
+  add("repoClose", ostree::RepoClose);
   add("configRead", ostree::ConfigRead);
   add("configWrite", ostree::ConfigWrite);
   add("repoLock", ostree::RepoLock);

@@ -79,6 +79,8 @@ export interface Addon {
   repoCreate(spec: RepoSpec, mode: string, collectionId: string | undefined, call: Call): Promise<OpenedRepo>;
   /** ostree_repo_reload_config */
   repoReload(repo: RepoHandle, call: Call): Promise<RepoInfo>;
+  /** Nothing must use it any more. */
+  repoClose(repo: RepoHandle, call: Call): Promise<void>;
   /** ostree_repo_copy_config */
   configRead(repo: RepoHandle, call: Call): Promise<ConfigSection[]>;
   /** ostree_repo_write_config; null removes the key */

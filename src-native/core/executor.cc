@@ -4,7 +4,6 @@
 #include <condition_variable>
 #include <list>
 
-#include "main_context.h"
 #include "thread.h"
 #include "thread_pool.h"
 
@@ -15,10 +14,10 @@ constexpr size_t kMaxOwnThreads = 16;
 constexpr size_t kMaxWaitingThreads = 64;  // beyond the 16; more than these count like any other
 constexpr unsigned kReadThreads = 4;
 
-void RunWithContext(Operation& operation) {
+void RunWithContext(Operation& operation, KeptContext& kept) {
   std::optional<MainContextScope> context;
   try {
-    context.emplace();
+    context.emplace(kept);
   } catch (const Failure& no_descriptor) {
     return operation.Refuse(no_descriptor);
   }
@@ -135,7 +134,11 @@ class OwnThreadExecutor final : public Executor {
  public:
   void Post(std::shared_ptr<Operation> operation) override {
     try {
-      OwnThreads::Run([operation] { RunWithContext(*operation); }, operation);
+      auto run = [operation] {
+        KeptContext context;
+        RunWithContext(*operation, context);
+      };
+      OwnThreads::Run(run, operation);
     } catch (const Failure& no_thread) {
       operation->Refuse(no_thread);
     }
@@ -194,6 +197,11 @@ void Strand::Post(std::shared_ptr<Operation> operation) {
   }
 }
 
+void Strand::KeepContext() {
+  context_.Make();
+  keeps_context_ = true;
+}
+
 void Strand::Start() {
   try {
     OwnThreads::Run([self = shared_from_this()] { self->RunAll(); }, nullptr);
@@ -210,13 +218,14 @@ void Strand::RunAll() {
     {
       std::lock_guard lock(mutex_);
       if (queue_.empty()) {
+        if (!keeps_context_) context_.Drop();
         active_ = false;
         return;
       }
       operation = std::move(queue_.front());
       queue_.pop_front();
     }
-    RunWithContext(*operation);
+    RunWithContext(*operation, context_);
   }
 }
 
@@ -228,6 +237,7 @@ struct DedicatedThread::Queue {
   bool closed = false;
 
   void Main() {
+    KeptContext context;
     std::unique_lock lock(mutex);
     for (;;) {
       changed.wait(lock, [this] { return closed || !operations.empty(); });
@@ -238,7 +248,7 @@ struct DedicatedThread::Queue {
       auto operation = std::move(operations.front());
       operations.pop_front();
       lock.unlock();
-      RunWithContext(*operation);
+      RunWithContext(*operation, context);
       operation = nullptr;
       lock.lock();
     }

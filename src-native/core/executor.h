@@ -9,10 +9,12 @@
 // (The third class of thread, one per core for hashing and the like, is TaskGroup's.)
 #pragma once
 
+#include <atomic>
 #include <deque>
 #include <memory>
 #include <mutex>
 
+#include "main_context.h"
 #include "operation.h"
 
 namespace ostree {
@@ -31,6 +33,10 @@ std::shared_ptr<Executor> Abandonable(std::shared_ptr<Executor> executor);
 class Strand final : public Executor, public std::enable_shared_from_this<Strand> {
  public:
   void Post(std::shared_ptr<Operation> operation) override;
+  // For one whose operations must run where there are no more descriptors: before it is used, and until the
+  // operation that ends it. Throws where there are none yet.
+  void KeepContext();
+  void LetContextGo() { keeps_context_ = false; }
 
  private:
   void Start();  // under the mutex
@@ -39,6 +45,8 @@ class Strand final : public Executor, public std::enable_shared_from_this<Strand
   std::mutex mutex_;
   std::deque<std::shared_ptr<Operation>> queue_;
   bool active_ = false;
+  KeptContext context_;  // of whichever thread runs it
+  std::atomic<bool> keeps_context_ = false;
 };
 
 class DedicatedThread final : public Executor {

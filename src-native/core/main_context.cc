@@ -3,42 +3,12 @@
 #include <sys/eventfd.h>
 #include <sys/socket.h>
 
-#include <mutex>
 #include <vector>
 
 #include "failure.h"
 
 namespace ostree {
 namespace {
-
-// Contexts that nothing runs in. What ends a lock or a transaction finds one that what began it left,
-// although there may be no more descriptors by then.
-struct Spare {
-  static constexpr size_t kMost = 8;
-  Spare() { contexts.reserve(kMost); }
-  std::mutex mutex;
-  std::vector<Shared<GMainContext>> contexts;
-};
-
-// Never destroyed: threads may still run while the process exits.
-Spare& TheSpare() {
-  static auto* spare = new Spare;
-  return *spare;
-}
-
-Shared<GMainContext> TakeContext() {
-  auto& spare = TheSpare();
-  {
-    std::lock_guard lock(spare.mutex);
-    if (!spare.contexts.empty()) {
-      auto context = std::move(spare.contexts.back());
-      spare.contexts.pop_back();
-      return context;
-    }
-  }
-  RequireDescriptors(1);
-  return Shared<GMainContext>::Take(g_main_context_new());
-}
 
 // Whether all that was attached to it is gone: what waits for a descriptor, for a time, or to be dispatched.
 bool IsEmpty(GMainContext* context) {
@@ -65,16 +35,20 @@ void RequireDescriptors(unsigned count) {
   }
 }
 
-MainContextScope::MainContextScope() : context_(TakeContext()) {
-  g_main_context_push_thread_default(context_.get());
+void KeptContext::Make() {
+  if (context_) return;
+  RequireDescriptors(1);
+  context_ = Shared<GMainContext>::Take(g_main_context_new());
+}
+
+MainContextScope::MainContextScope(KeptContext& kept) : kept_(kept) {
+  kept_.Make();
+  g_main_context_push_thread_default(kept_.context_.get());
 }
 
 MainContextScope::~MainContextScope() {
-  g_main_context_pop_thread_default(context_.get());
-  if (!IsEmpty(context_.get())) return;
-  auto& spare = TheSpare();
-  std::lock_guard lock(spare.mutex);
-  if (spare.contexts.size() < Spare::kMost) spare.contexts.push_back(context_);
+  g_main_context_pop_thread_default(kept_.context_.get());
+  if (!IsEmpty(kept_.context_.get())) kept_.Drop();
 }
 
 ContextTimer::ContextTimer(std::chrono::milliseconds period, std::function<void()> tick)

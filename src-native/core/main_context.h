@@ -16,17 +16,30 @@ void RequireDescriptors(unsigned count);
 // starting programs.
 constexpr unsigned kDescriptorsOfMany = 16;
 
+// The context of operations that run one after another. One that was made is kept for the next of them, so
+// that what ends a lock or a transaction needs no descriptor: there may be none left by then.
+class KeptContext {
+ public:
+  // Makes it now. Throws where there is no descriptor for it.
+  void Make();
+  void Drop() { context_.reset(); }
+
+ private:
+  friend class MainContextScope;
+  Shared<GMainContext> context_;
+};
+
 // The thread-default main context of what runs on this thread as long as this object lives: libostree
-// iterates it, and without one of its own two operations would dispatch each other's sources. It serves
-// whatever runs next, unless something was left in it. Throws where there is none and no descriptor for one.
+// iterates it, and without one of its own two operations would dispatch each other's sources. What has
+// something left in it serves nobody again. Throws as Make() does.
 class MainContextScope {
  public:
-  MainContextScope();
+  explicit MainContextScope(KeptContext& kept);
   ~MainContextScope();
   MainContextScope(const MainContextScope&) = delete;
 
  private:
-  const Shared<GMainContext> context_;
+  KeptContext& kept_;
 };
 
 // Calls back on this thread, again and again, while its context is iterated.

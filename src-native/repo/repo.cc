@@ -69,7 +69,9 @@ class OwnTransaction final : public Executor {
 }  // namespace
 
 Repo::Repo(RepoSpec spec, GCancellable* cancellable, Opener opener)
-    : spec_(std::move(spec)), opener_(std::move(opener)), reader_(OpenWriter(cancellable)) {
+    : spec_(std::move(spec)),
+      opener_(opener ? std::move(opener) : [this](GCancellable* c) { return OpenPath(spec_, c); }),
+      reader_(OpenWriter(cancellable)) {
   gate_ = Gate::ForDirectory(ostree_repo_get_dfd(reader_.get()));
 }
 
@@ -80,14 +82,26 @@ Repo::Repo(const Repo& parent, Shared<OstreeRepo> handle, std::shared_ptr<Execut
       reader_(std::move(handle)),
       gate_(parent.gate_) {}
 
-Shared<OstreeRepo> Repo::reader() const {
+template <class T>
+T Repo::WhileOpen(const T& part) const {
   std::lock_guard lock(mutex_);
-  return reader_;
+  if (!part) throw Failure("CLOSED", "Repo " + spec_.path + " is closed");
+  return part;
 }
+
+Shared<OstreeRepo> Repo::reader() const { return WhileOpen(reader_); }
 
 Shared<OstreeRepo> Repo::OpenWriter(GCancellable* cancellable) const {
   if (strand_) return reader();
-  return Prepare(opener_ ? opener_(cancellable) : OpenPath(spec_, cancellable), spec_, cancellable);
+  return Prepare(WhileOpen(opener_)(cancellable), spec_, cancellable);
+}
+
+void Repo::Close() {
+  Shared<OstreeRepo> last;
+  Opener opener;
+  std::lock_guard lock(mutex_);
+  std::swap(last, reader_);
+  std::swap(opener, opener_);
 }
 
 void Repo::Reload(GCancellable* cancellable) {
@@ -178,6 +192,13 @@ Napi::Value RepoCreate(const Napi::CallbackInfo& info) {
         Try(ostree_repo_create_at, AT_FDCWD, spec.path.c_str(), mode, variant.get(), job.cancellable()));
     return Opened(std::make_shared<Repo>(spec, job.cancellable()));
   });
+}
+
+// g_object_unref: not when the collector finds the handle, which it does not look for to have descriptors
+Napi::Value RepoClose(const Napi::CallbackInfo& info) {
+  Args args(info);
+  auto repo = args.Handle<Repo>("repo");
+  return Async(args, repo->ReadWork(), [repo](Job&) { repo->Close(); });
 }
 
 // ostree_repo_reload_config

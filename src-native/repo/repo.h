@@ -65,6 +65,8 @@ class Repo {
   Shared<OstreeRepo> reader() const;
   // A handle for one writer: libostree allows one transaction a handle.
   Shared<OstreeRepo> OpenWriter(GCancellable* cancellable) const;
+  // Closes its descriptors, once nothing uses it any more.
+  void Close();
   // Makes the reader see a changed config.
   void Reload(GCancellable* cancellable);
   RepoInfo Info() const;
@@ -82,11 +84,14 @@ class Repo {
   std::shared_ptr<Executor> PeerWork() const;
 
  private:
+  template <class T>
+  T WhileOpen(const T& part) const;
+
   const RepoSpec spec_;
-  const Opener opener_;
   const std::shared_ptr<Executor> strand_;  // of a view
   const bool in_transaction_ = false;
   mutable std::mutex mutex_;
+  Opener opener_;  // null once it is closed, and the reader, too
   Shared<OstreeRepo> reader_;
   std::shared_ptr<Gate> gate_;
 };
@@ -103,6 +108,7 @@ struct OpenedRepo {
 
 Napi::Value RepoOpen(const Napi::CallbackInfo& info);
 Napi::Value RepoCreate(const Napi::CallbackInfo& info);
+Napi::Value RepoClose(const Napi::CallbackInfo& info);
 Napi::Value RepoReload(const Napi::CallbackInfo& info);
 
 }  // namespace ostree

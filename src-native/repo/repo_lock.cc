@@ -108,6 +108,7 @@ Napi::Value RepoLock(const Napi::CallbackInfo& info) {
     lock->guard = std::make_unique<RepoLockGuard>(*repo, handle, type, job.cancellable(), timeout);
     lock->ticket = job.ticket();
     lock->strand = std::make_shared<Strand>();
+    lock->strand->KeepContext();
     auto view = std::make_shared<Repo>(*repo, handle, lock->strand);
     return LockedRepo{lock, {view, view->Info()}};
   });
@@ -120,6 +121,7 @@ Napi::Value RepoLockRelease(const Napi::CallbackInfo& info) {
   return Async(args, lock->strand, [lock](Job&) {
     lock->guard.reset();
     lock->ticket.reset();
+    lock->strand->LetContextGo();
   });
 }
 

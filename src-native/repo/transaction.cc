@@ -22,7 +22,7 @@ Napi::Value TransactionBegin(const Napi::CallbackInfo& info) {
   auto fsync = args.Next<std::optional<bool>>("fsync");
   return Async(args, repo->SharedWork("a transaction"), [repo, fsync](Job& job) {
     auto transaction = std::make_shared<Transaction>(*repo, fsync, job);
-    auto view = std::make_shared<Repo>(*repo, transaction->open.shared_handle(), transaction->strand,
+    auto view = std::make_shared<Repo>(*repo, transaction->open->shared_handle(), transaction->strand,
                                        Repo::Holds::kTransaction);
     return BegunTransaction{transaction, {view, view->Info()}};
   });
@@ -62,8 +62,11 @@ Napi::Value TransactionCommit(const Napi::CallbackInfo& info) {
   auto transaction = args.Handle<Transaction>("transaction");
   return Async(args, transaction->strand, [transaction](Job& job) {
     transaction->handle();
-    auto place = std::exchange(transaction->ticket, nullptr);  // given up however this ends
-    transaction->open.Commit(transaction->refs, job.cancellable());
+    auto place =
+        std::exchange(transaction->ticket, nullptr);  // given up however this ends, and after the handle
+    auto open = std::exchange(transaction->open, nullptr);
+    transaction->strand->LetContextGo();
+    open->Commit(transaction->refs, job.cancellable());
     for (const auto& taken : transaction->consumptions) transaction->stats.Consume(taken.get());
     return transaction->stats;
   });
@@ -74,8 +77,9 @@ Napi::Value TransactionAbort(const Napi::CallbackInfo& info) {
   Args args(info);
   auto transaction = args.Handle<Transaction>("transaction");
   return Async(args, transaction->strand, [transaction](Job&) {
-    transaction->open.Abort();
+    transaction->open.reset();
     transaction->ticket.reset();
+    transaction->strand->LetContextGo();
   });
 }
 

@@ -14,16 +14,18 @@ struct Transaction {
   static constexpr bool kDropOnJsThread = false;
 
   Transaction(const Repo& repo, std::optional<bool> fsync, Job& job)
-      : ticket(job.ticket()), open(repo, fsync, job.cancellable()) {}
+      : ticket(job.ticket()), open(std::make_unique<OpenTransaction>(repo, fsync, job.cancellable())) {
+    strand->KeepContext();
+  }
 
   // What each operation begins with: JS refuses calls after the end, but is not trusted to.
   OstreeRepo* handle() const {
-    if (open.is_open()) return open.handle();
+    if (open && open->is_open()) return open->handle();
     throw Failure("CLOSED", "The transaction has ended");
   }
 
-  std::shared_ptr<void> ticket;  // our place at the gate
-  OpenTransaction open;
+  std::shared_ptr<void> ticket;           // our place at the gate
+  std::unique_ptr<OpenTransaction> open;  // null once it has ended
   std::vector<RefUpdate> refs;
   std::vector<std::shared_ptr<Consumption>> consumptions;  // of its commits, for the end
   CommitStats stats;

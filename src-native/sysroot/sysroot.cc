@@ -183,6 +183,7 @@ void Sysroot::Open(GCancellable* cancellable) {
 void Sysroot::Close() {
   HeldLocks::Forget(state_->sysroot.get());
   state_->sysroot.reset();
+  if (repo_) repo_->Close();
   thread_->End();
 }
 

@@ -43,10 +43,17 @@ const CALLS = `
   const first = await withoutDescriptors(() => outcome(calls.fsck));
   const sysroot = await Sysroot.open(given.sysroot);
   const without = await withoutDescriptors(all);
-  const held = await repo.lock('exclusive'), released = await withoutDescriptors(() => outcome(() => held.release()));
+  const ended = [];
+  for (let i = 0; i < 20; i++) { // each at once after it began, beside something that wants a context, too
+    const held = await repo.lock('exclusive');
+    const ends = () => Promise.all([sysroot.status().catch(() => {}), outcome(() => held.release())]);
+    ended.push((await withoutDescriptors(ends))[1]);
+    const begun = await repo.begin();
+    ended.push(await withoutDescriptors(() => outcome(() => begun.abort())));
+  }
   const after = await all();
   const again = await withoutDescriptors(all);
-  console.log(JSON.stringify({ first, without, released, after, again }));
+  console.log(JSON.stringify({ first, without, ended, after, again }));
   await repo.close();
   await sysroot.close();
 `;
@@ -79,6 +86,48 @@ it('has calls that fail, and work once there are descriptors again', async () =>
   );
   for (const [name, outcome] of Object.entries({ ...came['without'], ...came['again'] }))
     expect(outcome, name).toMatch(/^FAILED .*Too many open files/);
-  expect(came['released']).toBe('ok');
+  expect(new Set(Object.values(came['ended'] ?? {}))).toEqual(new Set(['ok']));
   expect(new Set(Object.values(came['after'] ?? {}))).toEqual(new Set(['ok']));
+});
+
+const OPEN_AND_CLOSE = `
+  import { readdirSync } from 'node:fs';
+  import { Repo, Sysroot } from 'ostree';
+  const given = JSON.parse(process.env.GIVEN);
+  const rounds = async () => {
+    const repo = await Repo.open(given.path);
+    for (let i = 0; i < 50; i++) {
+      const lock = await repo.lock('shared');
+      await lock.repo.resolveRev('main');
+      await lock.release();
+      await repo.transaction(() => {});
+      await (await Repo.open(given.path)).close();
+      const sysroot = await Sysroot.open(given.sysroot);
+      await sysroot.repo.listRefs();
+      await sysroot.close();
+    }
+    await repo.close();
+    return readdirSync('/proc/self/fd').length;
+  };
+  console.log(JSON.stringify([await rounds(), await rounds()]));
+`;
+
+it('are closed with what held them, not when the collector finds it', async () => {
+  const repo = await cliRepo();
+  await repo.commit('main', { a: '1' });
+  const { path: sysroot } = await (await tinyOs()).sysroot();
+  const { stdout } = await execa(
+    'bash',
+    [
+      '-c',
+      'ulimit -n 128 && exec "$0" "$@"',
+      process.execPath,
+      '--input-type=module',
+      '--eval',
+      OPEN_AND_CLOSE,
+    ],
+    { cwd: root, timeout: 60_000, env: { GIVEN: JSON.stringify({ path: repo.path, sysroot }) } },
+  );
+  const [before = NaN, after] = JSON.parse(stdout) as number[];
+  expect(after).toBeLessThan(before + 10); // what just ended may still be about to close one
 });
