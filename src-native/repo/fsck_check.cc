@@ -53,6 +53,7 @@ FsckReport FsckCheck::Run() {
   for (const auto& [checksum, commit] : commits_) CheckCommit(checksum, commit);
   VerifyTrees();
   ReportBad();
+  MarkPartial();
   report_.objects = verifier_.progress().objects;
   on_progress_({report_.objects, report_.objects, verifier_.progress().bytes});
   report_.verdict = Verdict();
@@ -189,26 +190,29 @@ void FsckCheck::ReportBad() {
       if (!refs.empty()) finding.ref = refs.front();
       finding.commits = {bad.object.checksum.Hex()};
     }
-    Mend(bad, finding);
+    if (options_.remove && bad.kind == BadObject::Kind::kCorrupt) Delete(bad.object, finding);
+    bool lacking = bad.kind == BadObject::Kind::kMissing || finding.deleted;
+    if (lacking && bad.object.type != OSTREE_OBJECT_TYPE_COMMIT)
+      lacking_.insert(finding.commits.begin(), finding.commits.end());
   }
 }
 
-// As `ostree fsck --delete`: what is bad goes, and the commits that needed it are partial from now on.
-void FsckCheck::Mend(const BadObject& bad, FsckFinding& finding) {
-  if (options_.remove && bad.kind == BadObject::Kind::kCorrupt &&
-      FsckObject(repo_, bad.object, cancellable_)) {
-    try {
-      Try(ostree_repo_delete_object, repo_, bad.object.type, bad.object.checksum.Hex().c_str(), cancellable_);
-      finding.deleted = true;
-    } catch (const Failure& failure) {
-      // It stays what it was found to be; the rest can still be mended.
-      if (failure.Is("CANCELLED")) throw;
-    }
+void FsckCheck::Delete(const ObjectId& object, FsckFinding& finding) {
+  if (!FsckObject(repo_, object, cancellable_)) return;  // it is sound after all
+  try {
+    Try(ostree_repo_delete_object, repo_, object.type, object.checksum.Hex().c_str(), cancellable_);
+    finding.deleted = true;
+  } catch (const Failure& failure) {
+    // It stays what it was found to be; the rest can still be mended.
+    if (failure.Is("CANCELLED")) throw;
   }
-  bool lacking = bad.kind == BadObject::Kind::kMissing || finding.deleted;
-  if (!lacking || !(options_.remove || options_.markPartial)) return;
-  if (bad.object.type == OSTREE_OBJECT_TYPE_COMMIT) return;
-  for (const auto& commit : finding.commits) MarkPartial(commit);
+}
+
+// As `ostree fsck`, but all of them once nothing corrupt is left to delete: what is killed before has an fsck
+// look at them again, which leaves out those that are partial, and with them what is still corrupt.
+void FsckCheck::MarkPartial() {
+  if (options_.remove || options_.markPartial)
+    for (const auto& commit : lacking_) MarkPartial(commit);
 }
 
 void FsckCheck::MarkPartial(const std::string& commit) {

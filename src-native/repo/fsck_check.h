@@ -3,6 +3,7 @@
 
 #include <functional>
 #include <map>
+#include <set>
 #include <string>
 #include <vector>
 
@@ -105,7 +106,8 @@ class FsckCheck {
   void CheckCommit(const Checksum& checksum, const Commit& commit);
   void VerifyTrees();
   void ReportBad();
-  void Mend(const BadObject& bad, FsckFinding& finding);
+  void Delete(const ObjectId& object, FsckFinding& finding);
+  void MarkPartial();
   void MarkPartial(const std::string& commit);
   FsckFinding& Add(const ObjectId& object, const std::string& kind, const std::string& message);
   std::string Verdict() const;
@@ -119,6 +121,7 @@ class FsckCheck {
   std::vector<KeptRef> refs_;
   std::map<Checksum, Commit> commits_;
   TreeGraph graph_;
+  std::set<std::string> lacking_;  // commits that an object is missing of
   FsckReport report_;
 };
 

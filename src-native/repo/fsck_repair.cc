@@ -77,16 +77,10 @@ void CheckDirectory(const std::string& directory) {
     throw Failure("INVALID_ARGUMENT", "Not a directory of objects that were set aside");
 }
 
-// Where a kill stops it halfway, a commit is partial and lacks an object: an fsck finds that, and a repair
-// fetches it.
+// Where a kill stops it halfway, a commit lacks objects and is not marked yet: an fsck finds that, and what
+// is still corrupt, and a repair fetches them. Of a commit that is marked it would look at nothing.
 void MoveAside(OstreeRepo* repo, const std::vector<FsckObjectName>& objects,
                const std::vector<std::string>& commits, SetAside& aside, GCancellable* cancellable) {
-  for (const auto& commit : commits) {
-    if (IsMarked(repo, commit)) continue;
-    Try(ostree_repo_mark_commit_partial_reason, repo, commit.c_str(), TRUE,
-        OSTREE_REPO_COMMIT_STATE_FSCK_PARTIAL);
-    aside.marked.push_back(commit);
-  }
   int root = ostree_repo_get_dfd(repo);
   for (const auto& name : objects) {
     if (!IsHere(repo, name) || !IsCorrupt(repo, name, cancellable)) continue;
@@ -99,6 +93,12 @@ void MoveAside(OstreeRepo* repo, const std::vector<FsckObjectName>& objects,
     if (renameat(root, LoosePath(repo, name).c_str(), root, AsidePath(aside.directory, name).c_str()) < 0)
       throw Failure::Errno("rename", LoosePath(repo, name));
     aside.objects.push_back(name);
+  }
+  for (const auto& commit : commits) {
+    if (IsMarked(repo, commit)) continue;
+    Try(ostree_repo_mark_commit_partial_reason, repo, commit.c_str(), TRUE,
+        OSTREE_REPO_COMMIT_STATE_FSCK_PARTIAL);
+    aside.marked.push_back(commit);
   }
 }
 

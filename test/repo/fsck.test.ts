@@ -4,6 +4,7 @@ import {
   mkdir,
   readFile,
   readdir,
+  rename,
   rm,
   stat,
   symlink,
@@ -540,6 +541,20 @@ describe('fsck that mends', () => {
       expect((await repo.fsck()).findings).toMatchObject([{ kind: 'fsck-partial', commits: [commit] }]);
     },
   );
+
+  it('marks commits once all that is corrupt is deleted: an fsck leaves out those that are marked', async () => {
+    const { cli, commit } = await fixture('archive');
+    for (const path of ['/usr/share/big', '/usr/bin/tool', '/etc/hosts'])
+      await truncate(await content(cli.path, path, 'filez'), 10);
+    await using repo = await Repo.open(cli.path);
+    const marks = join(cli.path, 'state');
+    await rename(marks, `${marks}.away`); // nothing can be marked, as when it is killed before
+    await expect(repo.fsck({ delete: true })).rejects.toMatchObject({ code: 'NOT_FOUND' });
+    await rename(`${marks}.away`, marks);
+    const report = await repo.fsck({ markPartial: true });
+    expect(report.findings.map(({ kind }) => kind)).toEqual(['missing', 'missing', 'missing']);
+    expect(report.markedPartial).toEqual([commit]);
+  });
 
   it('only marks commits with markPartial', async () => {
     const { cli, commit } = await fixture('archive');
