@@ -72,6 +72,11 @@ export class Lifetime {
    */
   async sequence<T>(options: CallOptions, body: (signal: AbortSignal) => Promise<T>): Promise<T> {
     this.check();
+    return await this.continued(options, body);
+  }
+
+  /** As {@link Lifetime.sequence}, for a call that runs already and goes on: close() waits for it, and refuses nothing. */
+  async continued<T>(options: CallOptions, body: (signal: AbortSignal) => Promise<T>): Promise<T> {
     checkOptions(options);
     const { signal } = options;
     checkSignal(signal);
@@ -79,8 +84,9 @@ export class Lifetime {
     const controller = new AbortController();
     const forget = signal && onAbort(signal, () => controller.abort(signal.reason));
     const promise = inside(this, () => body(controller.signal));
-    const cancelled = new OstreeError('CANCELLED', 'Operation was cancelled');
-    this.#running.set(promise, () => controller.abort(cancelled));
+    this.#running.set(promise, () =>
+      controller.abort(new OstreeError('CANCELLED', 'Operation was cancelled')),
+    );
     try {
       return await promise;
     } finally {

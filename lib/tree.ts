@@ -146,11 +146,12 @@ export async function readFile(
   const options = checkReadFileOptions(encodingOrOptions);
   checkPlace(rev, path, options);
   const maxSize = Math.min(options.maxSize ?? Infinity, constants.MAX_LENGTH);
-  const data = await repo.lifetime.sequence(options, async (signal) => {
-    const step = stepsUnder(signal);
-    return await contentOf(
-      await step((call) => native().fileRead(repo.native, rev, path, maxSize, call)),
-      step,
+  const { lifetime, native: handle } = repo;
+  const data = await lifetime.run(options, async (call) => {
+    const content = await native().fileRead(handle, rev, path, maxSize, call);
+    // Most files come with the first call, and need nothing that several would.
+    return (
+      content.data ?? (await lifetime.continued(options, (signal) => contentOf(content, stepsUnder(signal))))
     );
   });
   return options.encoding ? data.toString(options.encoding) : data;

@@ -300,6 +300,20 @@ describe('readFile', () => {
     await expect(reading).rejects.toThrow('enough');
   });
 
+  it('of a large file is waited for by close(), or cancelled', async () => {
+    const cli = await cliRepo();
+    const size = 20 * 1024 * 1024;
+    await cli.commit('main', { big: Buffer.alloc(size, 1) });
+    const repo = await Repo.open(cli.path);
+    const reading = repo.readFile('main', 'big');
+    await repo.close();
+    expect((await reading).length).toBe(size);
+    const other = await Repo.open(cli.path);
+    const rejected = expect(other.readFile('main', 'big')).rejects.toMatchObject({ code: 'CANCELLED' });
+    await other.close({ cancel: true });
+    await rejected;
+  });
+
   it('rejects with TOO_LARGE beyond maxSize', async () => {
     const cli = await cliRepo();
     await cli.commit('main', { a: '12345' });
