@@ -61,6 +61,7 @@ size_t ByteChannel::Read(void* data, size_t size, GCancellable* cancellable) {
 void ByteChannel::Close() {
   std::lock_guard lock(mutex_);
   ours_ = Fd();
+  wake_ = Fd();
 }
 
 Napi::Value ChannelNew(const Napi::CallbackInfo& info) {

@@ -121,15 +121,16 @@ CommitInfo ReadCommit(OstreeRepo* repo, const std::string& checksum, VariantMode
 class LogCursor final : public CursorOf<CommitInfo> {
  public:
   LogCursor(std::shared_ptr<Repo> repo, std::string rev, VariantMode mode)
-      : CursorOf(repo->ReadWork(), kLogBatch), repo_(repo->reader()), rev_(std::move(rev)), mode_(mode) {}
+      : CursorOf(repo->ReadWork(), kLogBatch), repo_(std::move(repo)), rev_(std::move(rev)), mode_(mode) {}
 
  private:
   bool Step(std::vector<CommitInfo>& commits, Job& job) override {
+    auto reader = repo_->reader();
     bool first = next_.empty();
-    if (first) next_ = ResolveRev(repo_.get(), rev_);
+    if (first) next_ = ResolveRev(reader.get(), rev_);
     CheckForLoop();
     try {
-      commits.push_back(ReadCommit(repo_.get(), next_, mode_, Sizes::kSkip, job.cancellable()));
+      commits.push_back(ReadCommit(reader.get(), next_, mode_, Sizes::kSkip, job.cancellable()));
     } catch (Failure& failure) {
       // As `ostree log`: history beyond what was pulled is no error.
       if (!first && failure.Is("NOT_FOUND")) return false;
@@ -149,7 +150,7 @@ class LogCursor final : public CursorOf<CommitInfo> {
     next_mark_ = 2 * steps_;
   }
 
-  const Shared<OstreeRepo> repo_;
+  const std::shared_ptr<Repo> repo_;
   const std::string rev_;
   const VariantMode mode_;
   std::string next_, mark_;

@@ -1,5 +1,6 @@
 // A long list that crosses to JavaScript in batches: each is one short job, so
-// that neither a reading thread nor the event loop is held for long.
+// that neither a reading thread nor the event loop is held for long. It lives until
+// the collector finds it: it holds the Repo, which can be closed, and no handle.
 #pragma once
 
 #include <chrono>

@@ -15,21 +15,21 @@ namespace {
 
 class ObjectCursor final : public CursorOf<ObjectName> {
  public:
-  ObjectCursor(std::shared_ptr<Executor> executor, Shared<OstreeRepo> repo)
-      : CursorOf(std::move(executor), 256), repo_(std::move(repo)) {}
+  explicit ObjectCursor(std::shared_ptr<Repo> repo)
+      : CursorOf(repo->ReadWork(), 256), repo_(std::move(repo)) {}
 
  private:
   bool Step(std::vector<ObjectName>& names, Job& job) override {
     if (listed_ == list_.size()) {
       if (next_ == kObjectDirectories) return false;
-      list_ = ListObjects(repo_.get(), next_++, job.cancellable());
+      list_ = ListObjects(repo_->reader().get(), next_++, job.cancellable());
       listed_ = 0;
     }
     if (listed_ < list_.size()) names.push_back(NameOf(list_[listed_++]));
     return true;
   }
 
-  const Shared<OstreeRepo> repo_;
+  const std::shared_ptr<Repo> repo_;
   unsigned next_ = 0;           // the directory to be listed next
   std::vector<ObjectId> list_;  // the one listed last
   size_t listed_ = 0;           // how many of them were handed over
@@ -69,7 +69,7 @@ ObjectId IdOf(const ObjectName& name) {
 Napi::Value ObjectList(const Napi::CallbackInfo& info) {
   Args args(info);
   auto repo = args.Handle<Repo>("repo");
-  return NewHandle<Cursor>(info.Env(), std::make_shared<ObjectCursor>(repo->ReadWork(), repo->reader()));
+  return NewHandle<Cursor>(info.Env(), std::make_shared<ObjectCursor>(repo));
 }
 
 // ostree_repo_traverse_commit

@@ -81,6 +81,7 @@ struct HeldLock {
   std::shared_ptr<void> ticket;
   std::unique_ptr<RepoLockGuard> guard;
   std::shared_ptr<Strand> strand;
+  std::shared_ptr<Repo> view;  // closed with the lock: not everybody who takes one works through it
 };
 
 struct LockedRepo {
@@ -109,8 +110,8 @@ Napi::Value RepoLock(const Napi::CallbackInfo& info) {
     lock->ticket = job.ticket();
     lock->strand = std::make_shared<Strand>();
     lock->strand->KeepContext();
-    auto view = std::make_shared<Repo>(*repo, handle, lock->strand);
-    return LockedRepo{lock, {view, view->Info()}};
+    lock->view = std::make_shared<Repo>(*repo, handle, lock->strand);
+    return LockedRepo{lock, {lock->view, lock->view->Info()}};
   });
 }
 
@@ -120,6 +121,7 @@ Napi::Value RepoLockRelease(const Napi::CallbackInfo& info) {
   auto lock = args.Handle<HeldLock>("lock");
   return Async(args, lock->strand, [lock](Job&) {
     lock->guard.reset();
+    lock->view->Close();
     lock->ticket.reset();
     lock->strand->LetContextGo();
   });

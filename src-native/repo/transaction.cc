@@ -24,6 +24,7 @@ Napi::Value TransactionBegin(const Napi::CallbackInfo& info) {
     auto transaction = std::make_shared<Transaction>(*repo, fsync, job);
     auto view = std::make_shared<Repo>(*repo, transaction->open->shared_handle(), transaction->strand,
                                        Repo::Holds::kTransaction);
+    transaction->view = view;
     return BegunTransaction{transaction, {view, view->Info()}};
   });
 }
@@ -72,12 +73,13 @@ Napi::Value TransactionCommit(const Napi::CallbackInfo& info) {
   });
 }
 
-// ostree_repo_abort_transaction
+// ostree_repo_abort_transaction: of one that was committed, what is left is closed
 Napi::Value TransactionAbort(const Napi::CallbackInfo& info) {
   Args args(info);
   auto transaction = args.Handle<Transaction>("transaction");
   return Async(args, transaction->strand, [transaction](Job&) {
     transaction->open.reset();
+    transaction->view->Close();
     transaction->ticket.reset();
     transaction->strand->LetContextGo();
   });

@@ -19,8 +19,8 @@ enum class Depth { kOne, kAll };
 // Depth first, and in each directory the files before the directories, as `ostree ls -R` prints them.
 class WalkCursor final : public CursorOf<TreeEntry> {
  public:
-  WalkCursor(std::shared_ptr<Executor> executor, Shared<OstreeRepo> repo, std::string rev, std::string path,
-             Depth depth)
+  WalkCursor(std::shared_ptr<Executor> executor, std::shared_ptr<Repo> repo, std::string rev,
+             std::string path, Depth depth)
       : CursorOf(std::move(executor), kBatch),
         repo_(std::move(repo)),
         rev_(std::move(rev)),
@@ -54,7 +54,7 @@ class WalkCursor final : public CursorOf<TreeEntry> {
 
   // All that is below `path_`; walking, that comes first.
   bool Start(std::vector<TreeEntry>& entries, GCancellable* cancellable) {
-    CommitTree tree(repo_, rev_, cancellable);
+    CommitTree tree(repo_->reader(), rev_, cancellable);
     auto found = tree.Find(path_, /* follow_last */ true);
     started_ = true;
     if (depth_ == Depth::kAll) entries.push_back(tree.Describe(found));
@@ -68,7 +68,8 @@ class WalkCursor final : public CursorOf<TreeEntry> {
   TreeEntry File(const Level& level, size_t index, GCancellable* cancellable) {
     auto file = level.listing.file(index);
     CheckLength(level, file.name);
-    return FileEntry(here_, file, LoadFile(repo_.get(), file.checksum, kFileInfo, cancellable).info);
+    return FileEntry(here_, file,
+                     LoadFile(repo_->reader().get(), file.checksum, kFileInfo, cancellable).info);
   }
 
   TreeEntry Directory(const Level& level, size_t index, GCancellable* cancellable) {
@@ -84,7 +85,7 @@ class WalkCursor final : public CursorOf<TreeEntry> {
     if (!above_.insert(objects.contents).second)
       throw CorruptObject(OSTREE_OBJECT_TYPE_DIR_TREE, objects.contents, "the directory contains itself");
     levels_.push_back(
-        {path.size(), objects.contents, TreeListing(repo_.get(), objects.contents, cancellable)});
+        {path.size(), objects.contents, TreeListing(repo_->reader().get(), objects.contents, cancellable)});
     here_ = path;
   }
 
@@ -105,7 +106,7 @@ class WalkCursor final : public CursorOf<TreeEntry> {
     if (known) return known;
     if (metadata_.size() > kMaxKnownMetadata) metadata_.clear();
     return metadata_[checksum] =
-               LoadMetadata(repo_.get(), OSTREE_OBJECT_TYPE_DIR_META, checksum, cancellable);
+               LoadMetadata(repo_->reader().get(), OSTREE_OBJECT_TYPE_DIR_META, checksum, cancellable);
   }
 
   // A tree that is no tree grows paths without end.
@@ -114,7 +115,7 @@ class WalkCursor final : public CursorOf<TreeEntry> {
       throw CorruptObject(OSTREE_OBJECT_TYPE_DIR_TREE, level.contents, "a path grows too long");
   }
 
-  const Shared<OstreeRepo> repo_;
+  const std::shared_ptr<Repo> repo_;
   const std::string rev_, path_;
   const Depth depth_;
   bool started_ = false;
@@ -132,7 +133,7 @@ Napi::Value TreeList(const Napi::CallbackInfo& info) {
   auto repo = args.Handle<Repo>("repo");
   auto rev = args.Next<std::string>("rev");
   auto path = args.Next<std::string>("path");
-  auto cursor = std::make_shared<WalkCursor>(repo->ReadWork(), repo->reader(), rev, path, Depth::kOne);
+  auto cursor = std::make_shared<WalkCursor>(repo->ReadWork(), repo, rev, path, Depth::kOne);
   return NewHandle<Cursor>(info.Env(), cursor);
 }
 
@@ -143,7 +144,7 @@ Napi::Value TreeWalk(const Napi::CallbackInfo& info) {
   auto rev = args.Next<std::string>("rev");
   auto path = args.Next<std::string>("path");
   auto executor = repo->SharedReads("walk");
-  auto cursor = std::make_shared<WalkCursor>(executor, repo->reader(), rev, path, Depth::kAll);
+  auto cursor = std::make_shared<WalkCursor>(executor, repo, rev, path, Depth::kAll);
   return NewHandle<Cursor>(info.Env(), cursor);
 }
 

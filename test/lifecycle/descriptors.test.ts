@@ -1,4 +1,5 @@
 // A process that has no descriptors left: GLib ends it where it finds none to wake a thread by.
+import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 
 import { execa } from 'execa';
@@ -92,6 +93,7 @@ it('has calls that fail, and work once there are descriptors again', async () =>
 
 const OPEN_AND_CLOSE = `
   import { readdirSync } from 'node:fs';
+  import { buffer } from 'node:stream/consumers';
   import { Repo, Sysroot } from 'ostree';
   const given = JSON.parse(process.env.GIVEN);
   const rounds = async () => {
@@ -101,7 +103,16 @@ const OPEN_AND_CLOSE = `
       await lock.repo.resolveRev('main');
       await lock.release();
       await repo.transaction(() => {});
-      await (await Repo.open(given.path)).close();
+      const other = await Repo.open(given.path);
+      await other.readdir('main', '/');
+      for await (const commit of other.log('main')) break;
+      for await (const entry of other.walk('main')) break;
+      for await (const object of other.objects()) break;
+      await buffer(other.exportTar('main'));
+      await other.publish(given.target);
+      const sign = { type: 'ed25519', sign: async () => Buffer.alloc(64) };
+      await other.commit({ tree: { files: [{ path: 'a', content: 'b' }] }, branch: 'signed', sign });
+      await other.close();
       const sysroot = await Sysroot.open(given.sysroot);
       await sysroot.repo.listRefs();
       await sysroot.close();
@@ -116,6 +127,7 @@ it('are closed with what held them, not when the collector finds it', async () =
   const repo = await cliRepo();
   await repo.commit('main', { a: '1' });
   const { path: sysroot } = await (await tinyOs()).sysroot();
+  const target = join(await temporaryDirectory(), 'published');
   const { stdout } = await execa(
     'bash',
     [
@@ -126,7 +138,7 @@ it('are closed with what held them, not when the collector finds it', async () =
       '--eval',
       OPEN_AND_CLOSE,
     ],
-    { cwd: root, timeout: 60_000, env: { GIVEN: JSON.stringify({ path: repo.path, sysroot }) } },
+    { cwd: root, timeout: 60_000, env: { GIVEN: JSON.stringify({ path: repo.path, sysroot, target }) } },
   );
   const [before = NaN, after] = JSON.parse(stdout) as number[];
   expect(after).toBeLessThan(before + 10); // what just ended may still be about to close one
