@@ -146,9 +146,11 @@ void DeltaStaging::MoveFilesTo(int directory, const std::string& superblock, boo
 
 void DeltaStaging::Discard() {
   std::lock_guard lock(mutex_);
+  dir_ = Fd();
+  auto parent = std::exchange(parent_, Fd());
   if (name_.empty()) return;
   auto name = std::exchange(name_, {});
-  RemoveDirectory(parent_.get(), name);
+  RemoveDirectory(parent.get(), name);
 }
 
 Fd OpenTemporary(OstreeRepo* repo) {

@@ -31,13 +31,14 @@ class DeltaStaging {
   void MoveTo(int root, const std::string& path, bool sync);
   // Its files go to a directory, the superblock, under its new name, last.
   void MoveFilesTo(int directory, const std::string& superblock, bool sync);
+  // The end of it, published or not: what is left here is deleted, and its descriptors are closed.
   void Discard();
 
  private:
   void Replace(int root, const std::string& path);  // under the mutex
 
   std::mutex mutex_;  // JS may have it published twice
-  const Fd parent_;
+  Fd parent_;
   std::string name_;
   Fd dir_;
 };

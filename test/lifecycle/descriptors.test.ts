@@ -109,9 +109,12 @@ const OPEN_AND_CLOSE = `
       for await (const entry of other.walk('main')) break;
       for await (const object of other.objects()) break;
       await buffer(other.exportTar('main'));
-      await other.publish(given.target);
-      const sign = { type: 'ed25519', sign: async () => Buffer.alloc(64) };
-      await other.commit({ tree: { files: [{ path: 'a', content: 'b' }] }, branch: 'signed', sign });
+      if (i % 6 === 0) { // slower ones
+        const sign = { type: 'ed25519', sign: async () => Buffer.alloc(64) };
+        await other.commit({ tree: { files: [{ path: 'a', content: 'b' }] }, branch: 'signed', sign });
+        await other.deltas.generate({ from: null, to: 'main' });
+        await other.publish(given.target);
+      }
       await other.close();
       const sysroot = await Sysroot.open(given.sysroot);
       await sysroot.repo.listRefs();
