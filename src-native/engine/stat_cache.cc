@@ -86,8 +86,8 @@ bool HasLooseFiles(OstreeRepoMode mode) {
 
 }  // namespace
 
-StatCache::StatCache(const CommitPlan& plan, OstreeRepo* repo, bool keeps_xattrs)
-    : repo_(repo), keeps_xattrs_(keeps_xattrs) {
+StatCache::StatCache(const CommitPlan& plan, OstreeRepo* repo, bool keeps_xattrs, GCancellable* cancellable)
+    : repo_(repo), keeps_xattrs_(keeps_xattrs), reading_(cancellable) {
   if (!plan.cache || !HasLooseFiles(ostree_repo_get_mode(repo))) return;
   key_ = KeyOf(plan, repo, keeps_xattrs);
   path_ = *plan.cache;
@@ -97,8 +97,11 @@ StatCache::StatCache(const CommitPlan& plan, OstreeRepo* repo, bool keeps_xattrs
     path_ = dir_ + "/" + key_.Hex() + ".stat";
   }
   started_ = Now();
-  known_ = ReadStatCache(path_, key_);
-  for (const auto& [dir, files] : known_) known_count_ += files.size();
+  reading_.Run([this, cancellable] {
+    known_ = ReadStatCache(path_, key_);
+    for (const auto& [dir, files] : known_) known_count_ += files.size();
+    objects_.List(repo_, known_count_, cancellable);
+  });
 }
 
 bool StatCache::IsLocal(const DiskDir& disk, int fd) {
@@ -116,8 +119,9 @@ bool StatCache::IsSettled(const StatEntry& entry) const {
 }
 
 // In this repository: libostree's writer does not look into its parent either. The transaction's lock keeps
-// it here.
+// it here, so that what was listed under it is there still.
 bool StatCache::IsThere(const Checksum& sum) const {
+  if (objects_.Has(sum)) return true;
   auto path = LoosePath(ostree_repo_get_mode(repo_), OSTREE_OBJECT_TYPE_FILE, sum.Hex());
   struct stat status;
   return fstatat(ostree_repo_get_dfd(repo_), path.c_str(), &status, AT_SYMLINK_NOFOLLOW) == 0;
@@ -147,8 +151,7 @@ std::optional<Checksum> StatCache::Find(Dir& dir, int fd, const std::string& nam
   if (!is_file || status.st_dev != dir.disk->device || !now.IsSameFile(*entry) || !IsThere(entry->checksum))
     return {};
   std::lock_guard lock(dir.mutex);
-  dir.hits++;
-  dir.now.push_back(std::move(now));
+  dir.hits.push_back(&*entry);
   return entry->checksum;
 }
 
@@ -156,24 +159,25 @@ void StatCache::Remember(Dir& dir, const std::string& name, const struct stat& s
   auto entry = StatEntry::Of(name, status, sum);
   if (!dir.is_usable || !IsSettled(entry) || status.st_dev != dir.disk->device) return;
   std::lock_guard lock(dir.mutex);
-  dir.now.push_back(std::move(entry));
+  dir.read.push_back(std::move(entry));
 }
 
 void StatCache::Save() {
   if (!is_used()) return;
-  size_t hits = 0, now = 0;
+  size_t hits = 0, read = 0;
   for (auto& [disk, dir] : dirs_) {
-    hits += dir.hits;
-    now += dir.now.size();
+    hits += dir.hits.size();
+    read += dir.read.size();
   }
   // Every entry was of use, and there are no others.
-  if (hits == known_count_ && now == known_count_) return;
+  if (hits == known_count_ && read == 0) return;
   StatEntries entries;
   for (auto& [disk, dir] : dirs_) {
-    if (dir.now.empty()) continue;
-    auto by_name = [](const StatEntry& a, const StatEntry& b) { return a.name < b.name; };
-    std::sort(dir.now.begin(), dir.now.end(), by_name);
-    entries[disk->Path()] = std::move(dir.now);
+    if (dir.hits.empty() && dir.read.empty()) continue;
+    auto& all = entries[disk->Path()];
+    all = std::move(dir.read);
+    for (auto* hit : dir.hits) all.push_back(*hit);
+    std::sort(all.begin(), all.end(), [](const auto& a, const auto& b) { return a.name < b.name; });
   }
   try {
     WriteStatCache(path_, key_, entries);

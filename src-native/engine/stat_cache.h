@@ -7,7 +7,9 @@
 #include <unordered_map>
 
 #include "core/ptr.h"
+#include "core/task_group.h"
 #include "engine/disk.h"
+#include "engine/file_objects.h"
 #include "engine/plan.h"
 #include "engine/stat_cache_file.h"
 
@@ -15,8 +17,11 @@ namespace ostree {
 
 class StatCache {
  public:
-  // Before any file of the commit is opened. Without plan.cache it holds nothing.
-  StatCache(const CommitPlan& plan, OstreeRepo* repo, bool keeps_xattrs);
+  // Before any file of the commit is opened. Without plan.cache it holds nothing. It is read while the caller
+  // goes on.
+  StatCache(const CommitPlan& plan, OstreeRepo* repo, bool keeps_xattrs, GCancellable* cancellable);
+  // Until it is read: before any of what follows.
+  void Await() { reading_.Wait(); }
 
   bool is_used() const { return !path_.empty(); }
 
@@ -45,10 +50,12 @@ class StatCache {
   Checksum key_;
   int64_t started_ = 0;  // nanoseconds, by the clock that files are stamped with
   StatEntries known_;
+  size_t known_count_ = 0;
+  FileObjects objects_;
   std::mutex mutex_;
   std::unordered_map<const DiskDir*, Dir> dirs_;  // their places do not change
   std::unordered_map<dev_t, bool> is_local_;
-  size_t known_count_ = 0;
+  TaskGroup reading_;  // the last: it ends before what it fills
 };
 
 struct StatCache::Dir {
@@ -56,8 +63,8 @@ struct StatCache::Dir {
   const std::vector<StatEntry>* known = nullptr;  // from the file; null as well where nothing is trusted
   bool is_usable = false;
   std::mutex mutex;
-  std::vector<StatEntry> now;
-  size_t hits = 0;
+  std::vector<const StatEntry*> hits;  // of `known`
+  std::vector<StatEntry> read;         // what had to be read
 };
 
 }  // namespace ostree

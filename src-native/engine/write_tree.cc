@@ -99,11 +99,12 @@ WrittenTree WriteTree(const CommitPlan& plan, OstreeRepo* repo, GCancellable* ca
                       const ReportProgress& report) {
   Tally tally(report);
   Rules rules(plan, repo);
-  StatCache cache(plan, repo, rules.keeps_xattrs());
+  StatCache cache(plan, repo, rules.keeps_xattrs(), cancellable);
   Tree tree(repo, cancellable);
   Scanner scanner(plan, repo, rules, tree, tally, cancellable);
   Scan(plan, scanner, repo, tree);
   rules.CheckAllMatched();
+  cache.Await();
 
   auto files = Unsettled(tree);
   tally.SettleTotal(files.size());
