@@ -14,14 +14,14 @@ import {
   writeFile,
 } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
-import { join } from 'node:path';
+import { dirname, join } from 'node:path';
 
 import { execa, execaSync } from 'execa';
 import { type CommitOptions, type CommitResult, Repo } from 'ostree';
 import { describe, expect, it, onTestFinished } from 'vitest';
 
 import { runModule } from '../support/child.js';
-import { checksumsAt, cliFsck, setXattr } from '../support/objects.js';
+import { checksumsAt, cliFsck, objectFile, setXattr } from '../support/objects.js';
 import { cliRepo, ostree, temporaryDirectory, writeTree } from '../support/repo.js';
 import { needsRoot } from '../support/trees.js';
 
@@ -218,6 +218,39 @@ describe.skipIf(!place)('A commit with a cache', () => {
     expect(stats).toMatchObject({ contentWritten: 4, cacheHits: 0 });
     expect(await cliFsck(path)).toBe(true);
     expect((await commit()).stats.cacheHits).toBe(4);
+  });
+
+  it.each(['archive', 'bare-user'])('misses one object of very many (%s)', async (mode) => {
+    const { repo, path, tree, commit, root } = await fixture(mode);
+    await using _ = repo;
+    const names = Array.from({ length: 1500 }, (_, i) => `many/file-${i}`);
+    await writeTree(tree, Object.fromEntries(names.map((name) => [name, name])));
+    await clockPasses(join(tree, names.at(-1) ?? ''));
+    await commit();
+    const all = names.length + 4;
+    expect((await commit()).stats.cacheHits).toBe(all);
+    const extension = mode === 'archive' ? 'filez' : 'file';
+    const object = async (name: string) =>
+      objectFile(path, (await checksumsAt(path, 'main', `/${name}`))[0] ?? '', extension);
+
+    await rm(await object('many/file-700'));
+    expect((await commit()).stats).toMatchObject({ cacheHits: all - 1, contentWritten: 1 });
+    // A directory that is elsewhere is not listed: its objects are asked for.
+    const directory = dirname(await object('many/file-701'));
+    await rename(directory, `${directory}-moved`);
+    await symlink(`${directory}-moved`, directory);
+    expect((await commit()).stats).toMatchObject({ cacheHits: all, contentWritten: 0 });
+    await rm(directory);
+    await rename(`${directory}-moved`, directory);
+
+    await writeFile(join(tree, 'many/file-702'), 'another');
+    await rm(join(tree, 'many/file-703'));
+    const { stats, rootContents } = await commit();
+    expect(stats).toMatchObject({ cacheHits: all - 2, contentWritten: 1 });
+    expect(rootContents).toBe(await root());
+    await clockPasses(join(tree, 'many/file-702'));
+    expect((await commit()).stats.cacheHits).toBeGreaterThanOrEqual(all - 2);
+    expect(await cliFsck(path)).toBe(true);
   });
 
   it('rebuilds it whatever is in its file', async () => {
