@@ -1,5 +1,5 @@
 // Values of an exact GVariant type, for metadata that plain JavaScript values cannot say.
-import { type InspectOptionsStylized, inspect } from 'node:util';
+import { type InspectOptions, inspect } from 'node:util';
 
 import { fromNative } from './errors.js';
 import { jsonSafe } from './json.js';
@@ -98,7 +98,11 @@ export class Variant {
     return jsonSafe(this.value);
   }
 
-  [inspect.custom](_depth: number, options: InspectOptionsStylized): string {
+  // @types/node has another name for these options in each of its versions: what is written here, all of them know.
+  [inspect.custom](
+    _depth: number,
+    options: InspectOptions & { stylize(text: string, style: 'string'): string },
+  ): string {
     return `Variant(${options.stylize(`'${this.type}'`, 'string')}, ${inspect(this.value, options)})`;
   }
 }
