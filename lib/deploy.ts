@@ -10,12 +10,14 @@ import {
   checkObject,
   checkRev,
   checkString,
+  typeError,
   valueError,
   type Names,
   checkOptions,
 } from './check.js';
 import type { Deployment, Origin } from './deployment.js';
 import {
+  EDIT,
   checkKernelArgs,
   checkKernelArgsEdit,
   KernelArgs,
@@ -109,6 +111,8 @@ function originOf(value: string | Origin | undefined): Record<string, string> | 
 
 type KernelArgsRequest = Pick<DeployRequest, 'kernelArgs' | 'kernelArgsBase'>;
 
+const KERNEL_ARGS: Names<DeployKernelArgs> = { ...EDIT, none: true, procCmdline: true };
+
 function kernelArgsOf(value: DeployOptions['kernelArgs'], noMerge: boolean): KernelArgsRequest {
   const name = 'options.kernelArgs';
   if (value === undefined) return { kernelArgsBase: 'merge', kernelArgs: nativeEdit({}) };
@@ -117,7 +121,8 @@ function kernelArgsOf(value: DeployOptions['kernelArgs'], noMerge: boolean): Ker
     checkKernelArgs(append, name);
     return { kernelArgsBase: 'none', kernelArgs: nativeEdit({ append }) };
   }
-  checkKernelArgsEdit(value, name);
+  if (typeof value !== 'object' || value === null) throw typeError(name, 'an array or an object', value);
+  checkKernelArgsEdit(value, name, KERNEL_ARGS);
   const { none = false, procCmdline = false } = value;
   checkBoolean(none, `${name}.none`);
   checkBoolean(procCmdline, `${name}.procCmdline`);

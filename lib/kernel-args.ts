@@ -1,5 +1,14 @@
 // Kernel arguments: a list in memory, and how one list becomes another.
-import { checkArray, checkName, checkObject, checkString, typeError, valueError } from './check.js';
+import {
+  type Names,
+  checkArray,
+  checkKnown,
+  checkName,
+  checkObject,
+  checkString,
+  typeError,
+  valueError,
+} from './check.js';
 import { fromNative } from './errors.js';
 import { native } from './native.js';
 
@@ -28,9 +37,25 @@ export function checkKernelArgs(value: unknown, name: string): asserts value is 
   for (const [i, arg] of value.entries()) checkKernelArg(arg, `${name}[${i}]`);
 }
 
-/** Of the arguments of a deployment. */
-export function checkKernelArgsEdit(value: unknown, name: string): asserts value is KernelArgsEdit {
+export const EDIT: Names<KernelArgsEdit> = {
+  delete: true,
+  replace: true,
+  append: true,
+  appendIfMissing: true,
+};
+
+/**
+ * Of the arguments of a deployment.
+ *
+ * @param known - the {@link Names} of what may be in it
+ */
+export function checkKernelArgsEdit(
+  value: unknown,
+  name: string,
+  known: object = EDIT,
+): asserts value is KernelArgsEdit {
   checkObject(value, name);
+  checkKnown(value, known, name);
   for (const key of ['delete', 'replace', 'append', 'appendIfMissing'] as const)
     if (value[key] !== undefined) checkKernelArgs(value[key], `${name}.${key}`);
   for (const arg of (value as KernelArgsEdit).delete ?? [])

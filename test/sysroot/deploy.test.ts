@@ -222,6 +222,8 @@ describe('deploy', () => {
     [{ kernelArgs: ['a b'] }, 'ERR_INVALID_ARG_VALUE'],
     [{ kernelArgs: ['a\ninitrd /evil'] }, 'ERR_INVALID_ARG_VALUE'],
     [{ kernelArgs: 'quiet' }, 'ERR_INVALID_ARG_TYPE'],
+    [{ kernelArgs: null }, 'ERR_INVALID_ARG_TYPE'],
+    [{ kernelArgs: { apend: ['quiet'] } }, 'ERR_INVALID_ARG_VALUE'],
     [{ kernelArgs: { append: 'quiet' } }, 'ERR_INVALID_ARG_TYPE'],
     [{ kernelArgs: { none: true, delete: ['a'] } }, 'ERR_INVALID_ARG_VALUE'],
     [{ kernelArgs: { none: true, procCmdline: true } }, 'ERR_INVALID_ARG_VALUE'],

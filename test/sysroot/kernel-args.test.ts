@@ -118,6 +118,8 @@ describe('sysroot.kernelArgs', () => {
     [null, 'ERR_INVALID_ARG_TYPE'],
     [['a'], 'ERR_INVALID_ARG_TYPE'],
     [{ append: 'a' }, 'ERR_INVALID_ARG_TYPE'],
+    [{ apend: ['a'] }, 'ERR_INVALID_ARG_VALUE'],
+    [{ none: true }, 'ERR_INVALID_ARG_VALUE'],
     [{ append: [5] }, 'ERR_INVALID_ARG_TYPE'],
     [{ append: ['a\nlinux /evil'] }, 'ERR_INVALID_ARG_VALUE'],
     [{ replace: [''] }, 'ERR_INVALID_ARG_VALUE'],
