@@ -54,7 +54,7 @@ function explain(error: unknown): unknown {
   if (/No native build was found/.test(text)) {
     return new OstreeError(
       'LIBRARY_MISSING',
-      `There is no prebuilt addon for this platform (${process.platform}-${process.arch}). Build one in the package's directory: npx cmake-js compile`,
+      `There is no prebuilt addon for this platform (${process.platform}-${process.arch}). Build one in the package's directory: npm install node-addon-api node-api-headers && npx cmake-js compile`,
       { cause: error },
     );
   }

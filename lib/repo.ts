@@ -79,7 +79,8 @@ export class Repo extends RepoExchange implements AsyncDisposable {
   // repository: open, config, locks
 
   /**
-   * Creates a repository, and opens it. One that is already there, of the same mode, is only opened.
+   * Creates a repository, and opens it. One that is already there is only opened, and keeps its mode and collection,
+   * whatever the options say: see {@link Repo.mode}.
    * Wraps `ostree_repo_create_at()`.
    */
   static async create(path: string, options: CreateOptions = {}): Promise<Repo> {
