@@ -8,6 +8,7 @@ import {
   checkBoolean,
   checkChecksum,
   checkInteger,
+  checkKnown,
   checkName,
   checkObject,
   checkOptions,
@@ -47,6 +48,15 @@ function absolute(path: string): string {
   return resolve(path) + (/[^/]\/$/.test(path) ? '/' : '');
 }
 
+/** What may be in each kind of source. */
+const SOURCES = {
+  dir: { dir: true, prefix: true },
+  ref: { ref: true, subpath: true, prefix: true },
+  contents: { contents: true, metadata: true, prefix: true },
+  tar: { tar: true, autocreateParents: true, whiteouts: true, prefix: true },
+  files: { files: true, prefix: true },
+};
+
 function source(value: unknown, name: string): CommitSourceSpec {
   if (typeof value === 'string') {
     checkName(value, name);
@@ -58,12 +68,14 @@ function source(value: unknown, name: string): CommitSourceSpec {
       "a path, or an object with one of 'dir', 'ref', 'contents', 'tar' and 'files'",
       value,
     );
-  const kinds = ['dir', 'ref', 'contents', 'tar', 'files'].filter((kind) => kind in value);
-  if (kinds.length !== 1)
+  const kinds = (Object.keys(SOURCES) as (keyof typeof SOURCES)[]).filter((kind) => kind in value);
+  const [kind] = kinds;
+  if (kind === undefined || kinds.length > 1)
     throw valueError(name, "must have one of 'dir', 'ref', 'contents', 'tar' and 'files'");
+  checkKnown(value, SOURCES[kind], name);
   const { dir, ref, subpath, contents, metadata, files, prefix } = value as Record<string, unknown>;
   if (prefix !== undefined) checkPrefix(prefix, `${name}.prefix`);
-  switch (kinds[0]) {
+  switch (kind) {
     case 'dir':
       checkName(dir, `${name}.dir`);
       return { dir: absolute(dir), prefix };
@@ -80,8 +92,6 @@ function source(value: unknown, name: string): CommitSourceSpec {
       return { prefix };
     case 'tar':
       return tarSource(value as Record<string, unknown>, name, prefix);
-    default:
-      throw notSupported(`${name}.${kinds[0]}`);
   }
 }
 
@@ -134,6 +144,7 @@ function owners({ owner, canonicalPermissions }: CommitOptions): { uid?: number;
   const result: { uid?: number; gid?: number } = {};
   if (owner === undefined) return result;
   checkObject(owner, 'options.owner');
+  checkKnown(owner, { uid: true, gid: true }, 'options.owner');
   for (const id of ['uid', 'gid'] as const) {
     const value = owner[id];
     if (value === undefined) continue;
