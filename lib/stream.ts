@@ -16,10 +16,12 @@ export interface ReadStreamOptions extends CallOptions {
   start?: number | undefined;
   /** The last byte, inclusive, as in node:fs; the last of the file unless given. */
   end?: number | undefined;
-  /** Bytes that are read ahead; 64 KiB unless given. */
+  /** Bytes that are read ahead; 256 KiB unless given. */
   highWaterMark?: number | undefined;
 }
 
+/** More than node:fs reads at once: each chunk goes through a thread and the event loop. */
+const READ_AHEAD = 256 << 10;
 /** Bytes that one native call reads at most, so that none takes long. */
 const MAX_CHUNK = 1 << 20;
 
@@ -44,7 +46,7 @@ class FileStream extends Readable {
   #stop = 0;
 
   constructor(repo: RepoInner, rev: Rev, path: string, options: ReadStreamOptions) {
-    super({ highWaterMark: options.highWaterMark ?? 65_536 });
+    super({ highWaterMark: options.highWaterMark ?? READ_AHEAD });
     this.#repo = repo;
     this.#rev = rev;
     this.#path = path;
