@@ -4,16 +4,10 @@
 #include <string>
 #include <vector>
 
+#include "engine/framing.h"
+
 namespace ostree {
 namespace {
-
-// GVariant's framing without its help, as there is an entry for every file of a commit. Parts of no fixed
-// size are followed by where they end, in as few bytes as can say how long all of it is.
-size_t EndWidth(size_t body, size_t count) {
-  for (size_t width = 1; width < sizeof(uint64_t); width *= 2)
-    if (body + count * width < uint64_t{1} << (8 * width)) return width;
-  return sizeof(uint64_t);
-}
 
 void AppendEnd(std::string& bytes, size_t end, size_t width) {
   for (; width > 0; width--, end >>= 8) bytes += static_cast<char>(end & 0xff);
@@ -23,7 +17,8 @@ void Append(std::string& bytes, const Checksum& checksum) {
   bytes.append(reinterpret_cast<const char*>(checksum.data()), Checksum::size());
 }
 
-// An array of entries, which have a name first of all.
+// An array of entries, which have a name first of all. Without the help of GVariant, as there is one for
+// every file of a commit.
 class Entries {
  public:
   void Begin(const std::string& name) {

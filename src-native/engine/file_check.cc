@@ -176,7 +176,7 @@ bool FileCheck::HashBareUser(int fd) {
   if (!S_ISLNK(meta->owner.mode)) return HashFile(fd, *meta);
   size_t length = Read(fd, in_.get(), kBuffer);
   if (length > PATH_MAX) return false;
-  meta->target.assign(in_.get(), length);
+  meta->target.assign(in_.get(), strnlen(in_.get(), length));  // it is stored with the NUL at its end
   return Begin(*meta);
 }
 

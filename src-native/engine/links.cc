@@ -1,5 +1,6 @@
 #include "engine/links.h"
 
+#include "engine/load_metadata.h"
 #include "engine/objects.h"
 
 namespace ostree {
@@ -16,26 +17,6 @@ Checksum ChecksumChild(GVariant* parent, size_t index) {
   return Checksum::FromBytes(bytes, size);
 }
 
-// The validators ask GLib whether a value is in normal form, and GLib answers
-// without looking when libostree has called the bytes trusted.
-Shared<GVariant> Untrusted(GVariant* loaded) {
-  auto bytes = Shared<GBytes>::Take(g_variant_get_data_as_bytes(loaded));
-  return Shared<GVariant>::Share(g_variant_new_from_bytes(g_variant_get_type(loaded), bytes.get(), FALSE));
-}
-
-void Validate(GVariant* object, OstreeObjectType type) {
-  switch (type) {
-    case OSTREE_OBJECT_TYPE_COMMIT:
-      Try(ostree_validate_structureof_commit, object);
-      break;
-    case OSTREE_OBJECT_TYPE_DIR_TREE:
-      Try(ostree_validate_structureof_dirtree, object);
-      break;
-    default:
-      Try(ostree_validate_structureof_dirmeta, object);
-  }
-}
-
 }  // namespace
 
 Failure ObjectFailure(const char* code, const ObjectId& object, const std::string& what) {
@@ -46,20 +27,7 @@ Failure ObjectFailure(const char* code, const ObjectId& object, const std::strin
 }
 
 Shared<GVariant> LoadMetadata(OstreeRepo* repo, const ObjectId& object) {
-  Shared<GVariant> loaded;
-  try {
-    Try(ostree_repo_load_variant, repo, object.type, object.checksum.Hex().c_str(), Out(loaded));
-  } catch (Failure& failure) {
-    failure.checksum = object.checksum.Hex();
-    throw;
-  }
-  auto result = Untrusted(loaded.get());
-  try {
-    Validate(result.get(), object.type);
-  } catch (const Failure& failure) {
-    throw ObjectFailure("CORRUPT", object, failure.message);
-  }
-  return result;
+  return LoadMetadata(repo, object.type, object.checksum.Hex(), nullptr);
 }
 
 Shared<GVariant> LoadVerified(OstreeRepo* repo, const ObjectId& object) {

@@ -1,17 +1,23 @@
 #include "engine/load_metadata.h"
 
 #include "core/variant.h"
+#include "engine/dirtree_check.h"
 #include "engine/loose.h"
 
 namespace ostree {
 namespace {
+
+void CheckDirTree(GVariant* dirtree) {
+  if (!IsCertainlySoundDirTree(g_variant_get_data(dirtree), g_variant_get_size(dirtree)))
+    Try(ostree_validate_structureof_dirtree, dirtree);
+}
 
 // The structure of all that an object says, names and checksums too; not the objects it refers to.
 void CheckStructure(OstreeObjectType type, GVariant* object) {
   if (type == OSTREE_OBJECT_TYPE_COMMIT)
     Try(ostree_validate_structureof_commit, object);
   else if (type == OSTREE_OBJECT_TYPE_DIR_TREE)
-    Try(ostree_validate_structureof_dirtree, object);
+    CheckDirTree(object);
   else
     Try(ostree_validate_structureof_dirmeta, object);
 }

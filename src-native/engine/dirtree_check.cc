@@ -1,0 +1,108 @@
+#include "engine/dirtree_check.h"
+
+#include <glib.h>
+
+#include <cstdint>
+#include <cstring>
+
+#include "engine/checksum.h"
+#include "engine/framing.h"
+
+namespace ostree {
+namespace {
+
+struct Bytes {
+  const uint8_t* data;
+  size_t size;
+
+  Bytes Part(size_t begin, size_t end) const { return {data + begin, end - begin}; }
+};
+
+// What has no fixed size: its parts, and then where `count` of them end, in the normal width.
+class Framed {
+ public:
+  // Of an array: as many as there is room for after the last one, which the last end tells.
+  explicit Framed(Bytes bytes) : bytes_(bytes), width_(EndWidth(bytes.size, 0)) {
+    if (bytes.size < width_) return;
+    body_ = Number(bytes.size - width_);
+    if (body_ > bytes.size - width_ || (bytes.size - body_) % width_ != 0) return;
+    count_ = (bytes.size - body_) / width_;
+    normal_ = EndWidth(body_, count_) == width_;
+  }
+  // Of a tuple
+  Framed(Bytes bytes, size_t count) : bytes_(bytes), width_(EndWidth(bytes.size, 0)), count_(count) {
+    if (bytes.size < count * width_) return;
+    body_ = bytes.size - count * width_;
+    normal_ = EndWidth(body_, count_) == width_;
+  }
+
+  bool normal() const { return normal_; }
+  size_t body() const { return body_; }
+  size_t count() const { return count_; }
+  // The one that stands at this place: those of a tuple are in reverse order.
+  size_t end(size_t index) const { return Number(body_ + index * width_); }
+
+ private:
+  size_t Number(size_t at) const {
+    size_t value = 0;
+    for (size_t i = width_; i-- > 0;) value = value << 8 | bytes_.data[at + i];
+    return value;
+  }
+
+  const Bytes bytes_;
+  const size_t width_;
+  size_t body_ = 0, count_ = 0;
+  bool normal_ = false;
+};
+
+bool IsName(Bytes text) {
+  if (text.size < 2 || text.data[text.size - 1] != 0) return false;
+  auto* name = reinterpret_cast<const char*>(text.data);
+  if (strcmp(name, ".") == 0 || strcmp(name, "..") == 0 || memchr(name, '/', text.size)) return false;
+  return g_utf8_validate_len(name, text.size - 1, nullptr);  // which a NUL is no part of
+}
+
+// (say)
+bool IsFile(Bytes entry) {
+  Framed framed(entry, 1);
+  if (!framed.normal()) return false;
+  auto name_end = framed.end(0);
+  return name_end <= framed.body() && framed.body() - name_end == Checksum::size() &&
+         IsName(entry.Part(0, name_end));
+}
+
+// (sayay)
+bool IsDirectory(Bytes entry) {
+  Framed framed(entry, 2);
+  if (!framed.normal()) return false;
+  auto name_end = framed.end(1), contents_end = framed.end(0);
+  return name_end <= framed.body() && framed.body() - name_end == 2 * Checksum::size() &&
+         contents_end == name_end + Checksum::size() && IsName(entry.Part(0, name_end));
+}
+
+bool AreEntries(Bytes array, bool (*is_entry)(Bytes)) {
+  if (array.size == 0) return true;
+  Framed framed(array);
+  if (!framed.normal()) return false;
+  size_t begin = 0;
+  for (size_t i = 0; i < framed.count(); i++) {
+    auto end = framed.end(i);
+    if (end < begin || end > framed.body() || !is_entry(array.Part(begin, end))) return false;
+    begin = end;
+  }
+  return true;
+}
+
+}  // namespace
+
+// (a(say)a(sayay))
+bool IsCertainlySoundDirTree(const void* data, size_t size) {
+  Bytes all{static_cast<const uint8_t*>(data), size};
+  Framed framed(all, 1);
+  if (!framed.normal()) return false;
+  auto files_end = framed.end(0);
+  return files_end <= framed.body() && AreEntries(all.Part(0, files_end), IsFile) &&
+         AreEntries(all.Part(files_end, framed.body()), IsDirectory);
+}
+
+}  // namespace ostree
