@@ -3,7 +3,7 @@
 import type { Call } from '../typings/addon.js';
 import { onAbort } from './abort.js';
 import { type CallOptions, type RunOptions, run } from './call.js';
-import { checkOptions, checkSignal } from './check.js';
+import { type Names, checkOptions, checkSignal } from './check.js';
 import { OstreeError } from './errors.js';
 import { inside, isInside } from './inside.js';
 
@@ -11,6 +11,8 @@ export interface CloseOptions {
   /** Cancel what still runs instead of waiting for it. */
   cancel?: boolean | undefined;
 }
+
+const CLOSE: Names<CloseOptions> = { cancel: true };
 
 interface Unclosed {
   what: string;
@@ -144,7 +146,7 @@ export class Lifetime {
    * @throws {OstreeError} `LOCKED` inside one of its own operations
    */
   async close(options: CloseOptions, release?: () => Promise<void>): Promise<void> {
-    checkOptions(options);
+    checkOptions(options, CLOSE);
     this.checkNotInside();
     this.#closed ??= this.#close(release);
     if (options.cancel) this.cancel();

@@ -37,6 +37,7 @@ export class RepoLock implements AsyncDisposable {
 
   /**
    * Waits for what runs through {@link RepoLock.repo}, then gives the lock up, as closing its Repo does. Idempotent.
+   * A pull that was aborted is waited for, too, until its server answers: give one under a lock a `stallTimeout`.
    * Wraps `ostree_repo_lock_pop()`.
    */
   async release(): Promise<void> {

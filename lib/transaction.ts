@@ -308,11 +308,14 @@ export class Transaction implements AsyncDisposable {
 
   async #end(finish: () => Promise<void>): Promise<void> {
     await this.#lifetime.close({}, async () => {
-      await this.repo.close();
-      await finish();
-      // Of a transaction that has ended, it does nothing.
-      await run({}, (call) => native().transactionAbort(this.#native, call));
-      this.#forget();
+      try {
+        await this.repo.close();
+        await finish();
+      } finally {
+        // Of a transaction that has ended, it does nothing.
+        await run({}, (call) => native().transactionAbort(this.#native, call));
+        this.#forget();
+      }
     });
   }
 }

@@ -99,3 +99,10 @@ describe('close, of streams', () => {
     }
   });
 });
+
+it('refuses an option that it does not know', async () => {
+  await using repo = await Repo.open((await cliRepo()).path);
+  await expect(repo.close({ cancle: true } as never)).rejects.toMatchObject({
+    code: 'ERR_INVALID_ARG_VALUE',
+  });
+});
