@@ -1,17 +1,31 @@
-// Pulls of a whole commit: over HTTP from nginx, and from a repository of this machine; the destination is new each time.
+// Pulls of a whole commit: over HTTP from nginx, and from a repository of this machine. The destination is new each
+// time and none is deleted before the last row is done: for minutes ext4 gives no inode of a deleted file to another
+// one and looks through all of these for each file that is created, so whoever comes after a deletion pays for it.
 import { join } from 'node:path';
 
 import { execa } from 'execa';
 
 import { type Context, ostree, same } from './context.js';
-import { command, ours } from './measure.js';
+import { command, type Measured, ours } from './measure.js';
 import { serve } from './nginx.js';
+import type { Row } from './row.js';
 
 async function destination(context: Context, name: string, url?: string): Promise<string> {
   const path = await context.freshRepo(name, 'bare-user');
   await ostree(path, 'config', 'set', 'core.fsync', 'false');
   if (url !== undefined) await ostree(path, 'remote', 'add', '--no-gpg-verify', 'origin', url);
   return path;
+}
+
+/** What was deleted earlier costs whoever comes first the most, so each side does so in turn. */
+async function alternating(
+  run: number,
+  row: Row,
+  theirs: () => Promise<Measured>,
+  mine: () => Promise<Measured>,
+): Promise<void> {
+  const sides = [async () => row.command.push(await theirs()), async () => row.ours.push(await mine())];
+  for (const side of run % 2 ? sides.toReversed() : sides) await side();
 }
 
 async function sameCommits(theirs: string, mine: string, ref: string, last: boolean): Promise<void> {
@@ -30,25 +44,34 @@ async function overHttp(context: Context): Promise<void> {
   const row = context.row(work, 'archive to bare-user');
   await using server = await serve(path, join(context.home, 'nginx'));
   for (let run = 0; run < context.runs; run++) {
-    const theirs = await destination(context, 'theirs', server.url);
-    row.command.push(await command('ostree', `--repo=${theirs}`, 'pull', 'origin', 'bench'));
-    const mine = await destination(context, 'mine', server.url);
-    row.ours.push(await ours('pull', { repo: mine }));
+    const theirs = await destination(context, `http-theirs-${run}`, server.url);
+    const mine = await destination(context, `http-mine-${run}`, server.url);
+    await alternating(
+      run,
+      row,
+      () => command('ostree', `--repo=${theirs}`, 'pull', 'origin', 'bench'),
+      () => ours('pull', { repo: mine }),
+    );
     await sameCommits(theirs, mine, 'origin:bench', run === context.runs - 1);
   }
 }
 
 async function local(context: Context, trusted: boolean): Promise<void> {
-  const work = `pull, local, ${trusted ? 'trusted' : 'verified'}`;
+  const kind = trusted ? 'trusted' : 'verified';
+  const work = `pull, local, ${kind}`;
   if (!context.wants('bare-user', work)) return;
   const { path: source } = await context.twoCommits('bare-user');
   const row = context.row(work, 'bare-user');
   const options = trusted ? [] : ['--untrusted'];
   for (let run = 0; run < context.runs; run++) {
-    const theirs = await destination(context, 'theirs');
-    row.command.push(await command('ostree', `--repo=${theirs}`, 'pull-local', ...options, source, 'bench'));
-    const mine = await destination(context, 'mine');
-    row.ours.push(await ours('pullLocal', { repo: mine, source, trusted }));
+    const theirs = await destination(context, `${kind}-theirs-${run}`);
+    const mine = await destination(context, `${kind}-mine-${run}`);
+    await alternating(
+      run,
+      row,
+      () => command('ostree', `--repo=${theirs}`, 'pull-local', ...options, source, 'bench'),
+      () => ours('pullLocal', { repo: mine, source, trusted }),
+    );
     await sameCommits(theirs, mine, 'bench', run === context.runs - 1);
   }
 }
@@ -57,6 +80,7 @@ export async function pulls(context: Context): Promise<void> {
   await overHttp(context);
   await local(context, false);
   await local(context, true);
-  await context.clean('theirs');
-  await context.clean('mine');
+  for (const kind of ['http', 'verified', 'trusted'])
+    for (let run = 0; run < context.runs; run++)
+      for (const side of ['theirs', 'mine']) await context.clean(`${kind}-${side}-${run}`);
 }
