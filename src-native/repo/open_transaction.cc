@@ -4,6 +4,28 @@
 #include "summary_commits.h"
 
 namespace ostree {
+namespace {
+
+// Between making its directory and opening it, libostree does not hold it: another process may take it for
+// one that was left behind, use it, and remove it. It looks for another only where it cannot lock it.
+bool LostItsDirectory(const Failure& failure) {
+  return failure.Is("NOT_FOUND") && failure.message.find("opendir(staging-") != std::string::npos;
+}
+
+constexpr int kMostDirectories = 100;
+
+void Prepare(OstreeRepo* repo, GCancellable* cancellable) {
+  for (int tried = 1;; tried++) {
+    try {
+      Try(ostree_repo_prepare_transaction, repo, nullptr, cancellable);
+      return;
+    } catch (const Failure& failure) {
+      if (!LostItsDirectory(failure) || tried == kMostDirectories) throw;
+    }
+  }
+}
+
+}  // namespace
 
 // ostree_repo_prepare_transaction
 OpenTransaction::OpenTransaction(const Repo& repo, std::optional<bool> fsync, GCancellable* cancellable)
@@ -18,7 +40,7 @@ OpenTransaction::OpenTransaction(const Repo& repo, std::optional<bool> fsync, GC
   WaitForRepoLock(repo, handle(), OSTREE_REPO_LOCK_SHARED, cancellable);
   if (fsync) ostree_repo_set_disable_fsync(handle(), !*fsync);
   try {
-    Try(ostree_repo_prepare_transaction, handle(), nullptr, cancellable);
+    Prepare(handle(), cancellable);
   } catch (const Failure&) {
     Abort();
     throw;
