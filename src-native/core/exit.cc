@@ -22,8 +22,8 @@ void StopOrLeave(int code) {
 }  // namespace
 
 void InstallExitHook() {
-  // Exit handlers run newest first: libcrypto installs its own at its first
-  // use, so that comes first.
+  // The first use of libcrypto, which is to have no exit handler; or, where somebody else used it before, an
+  // older one than ours: the newest runs first.
   Sha256().Hex();
   process = getpid();
 #ifdef __GLIBC__

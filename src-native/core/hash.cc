@@ -3,6 +3,7 @@
 #include <dlfcn.h>
 
 #include <array>
+#include <cstdint>
 
 #include "failure.h"
 
@@ -22,7 +23,8 @@ struct Crypto {
 };
 
 constexpr unsigned kSize = 32;
-constexpr int kFullVersionString = 7;  // OPENSSL_FULL_VERSION_STRING
+constexpr int kFullVersionString = 7;        // OPENSSL_FULL_VERSION_STRING
+constexpr uint64_t kNoAtExit = 0x0008'0000;  // OPENSSL_INIT_NO_ATEXIT
 
 template <class Fn>
 bool Find(void* library, const char* name, Fn*& fn) {
@@ -30,11 +32,19 @@ bool Find(void* library, const char* name, Fn*& fn) {
   return fn != nullptr;
 }
 
+// Its exit handler frees what threads have of it, also what one that has just ended is freeing itself: that
+// the operations have ended does not tell when their threads have. The first to use the library decides.
+void KeepUntilTheEnd(void* library) {
+  int (*init)(uint64_t, const void*) = nullptr;
+  if (Find(library, "OPENSSL_init_crypto", init)) init(kNoAtExit, nullptr);
+}
+
 // One table for the process; its library is never closed.
 const Crypto* FindCrypto() {
   static Crypto crypto;
   for (const char* name : {"libcrypto.so.3", "libcrypto.so.4", "libcrypto.so.5"}) {
     void* library = dlopen(name, RTLD_LAZY | RTLD_LOCAL);
+    if (library) KeepUntilTheEnd(library);
     if (library && Find(library, "EVP_MD_CTX_new", crypto.md_ctx_new) &&
         Find(library, "EVP_MD_CTX_free", crypto.md_ctx_free) && Find(library, "EVP_sha256", crypto.sha256) &&
         Find(library, "EVP_DigestInit_ex", crypto.init) && Find(library, "EVP_DigestUpdate", crypto.update) &&
