@@ -71,6 +71,6 @@ export async function lock(
     const taken = await run({ signal, gateTimeout: timeout }, (call) =>
       native().repoLock(repo.native, kind === 'exclusive', timeout, call),
     );
-    return new RepoLock(taken.lock, new Repo(taken.repo), repo);
+    return new RepoLock(taken.lock, new Repo(taken.repo, undefined, 'shared'), repo);
   });
 }

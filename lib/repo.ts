@@ -53,6 +53,7 @@ export class Repo extends RepoExchange implements AsyncDisposable {
   readonly remotes: Remotes;
   #info: RepoInfo;
   readonly #inner: RepoInner;
+  /** Shared: what lent it closes it, a lock or a sysroot, say. */
   readonly #native: 'owned' | 'shared';
 
   /** @internal Use {@link Repo.open} or {@link Repo.create}. */

@@ -312,7 +312,7 @@ export class Transaction implements AsyncDisposable {
         await this.repo.close();
         await finish();
       } finally {
-        // Of a transaction that has ended, it does nothing.
+        // Ends what has not ended, and closes the view.
         await run({}, (call) => native().transactionAbort(this.#native, call));
         this.#forget();
       }
@@ -338,7 +338,7 @@ export async function begin(repo: RepoInner, options: TransactionOptions): Promi
   if (fsync !== undefined) checkBoolean(fsync, 'options.fsync');
   return await repo.lifetime.sequence(options, async (signal) => {
     const begun = await run({ signal }, (call) => native().transactionBegin(repo.native, fsync, call));
-    return new Transaction(begun.transaction, new Repo(begun.repo), repo);
+    return new Transaction(begun.transaction, new Repo(begun.repo, undefined, 'shared'), repo);
   });
 }
 

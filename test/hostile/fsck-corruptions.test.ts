@@ -280,7 +280,6 @@ describe('the attribute in which bare-user keeps metadata', () => {
   });
 });
 
-/** A repository with one commit of a directory that is put together by hand, and sound as to its checksums. */
 // libostree does not see that the end of a header was not read: what the memory held before may complete it.
 it('finds every archive object that ends within its header', async () => {
   const cli = await cliRepo('archive');
@@ -302,6 +301,7 @@ it('finds every archive object that ends within its header', async () => {
   for (const { message } of findings) expect(message).toContain('it ends within its header');
 });
 
+/** A repository with one commit of a directory that is put together by hand, and sound as to its checksums. */
 async function forged(
   make: (repo: string, file: string, dirmeta: string) => Promise<string>,
 ): Promise<string> {

@@ -59,8 +59,8 @@ async function flatpakRepo() {
     return result.checksum;
   }
 
-  /** flatpak looks for what it knows of a ref in the summary, by bisection. */
   let second = Math.floor(Date.now() / 1000);
+  /** flatpak looks for what it knows of a ref in the summary, by bisection. */
   async function summarise(by: GpgKey = key): Promise<void> {
     const sorted = Object.fromEntries(Object.entries(cache).sort(([a], [b]) => (a < b ? -1 : 1)));
     await repo.summary.regenerate({
