@@ -14,6 +14,8 @@ export interface CloseOptions {
 
 const CLOSE: Names<CloseOptions> = { cancel: true };
 
+const cancelled = () => new OstreeError('CANCELLED', 'Operation was cancelled');
+
 interface Unclosed {
   what: string;
 }
@@ -31,6 +33,7 @@ export class Lifetime {
   readonly #atClose = new Set<() => void>();
   readonly #parts = new Map<Lifetime, () => Promise<void>>();
   #closed: Promise<void> | undefined;
+  #cancelled = false;
   /** Why a part did not end well. */
   #failure: { error: unknown } | undefined;
 
@@ -74,21 +77,25 @@ export class Lifetime {
    */
   async sequence<T>(options: CallOptions, body: (signal: AbortSignal) => Promise<T>): Promise<T> {
     this.check();
+    checkOptions(options);
+    checkSignal(options.signal);
+    options.signal?.throwIfAborted();
     return await this.continued(options, body);
   }
 
-  /** As {@link Lifetime.sequence}, for a call that runs already and goes on: close() waits for it, and refuses nothing. */
-  async continued<T>(options: CallOptions, body: (signal: AbortSignal) => Promise<T>): Promise<T> {
-    checkOptions(options);
-    const { signal } = options;
-    checkSignal(signal);
-    signal?.throwIfAborted();
+  /**
+   * As {@link Lifetime.sequence}, for a call that runs already and goes on, after close(), too: which waits for it.
+   * `body` runs in any case, with a signal that is aborted where the cancel came too late for the call's first part: it
+   * has what that part opened to close.
+   */
+  async continued<T>({ signal }: CallOptions, body: (signal: AbortSignal) => Promise<T>): Promise<T> {
     const controller = new AbortController();
+    const cancel = () => controller.abort(cancelled());
+    if (signal?.aborted) controller.abort(signal.reason);
+    else if (this.#cancelled) cancel();
     const forget = signal && onAbort(signal, () => controller.abort(signal.reason));
     const promise = inside(this, () => body(controller.signal));
-    this.#running.set(promise, () =>
-      controller.abort(new OstreeError('CANCELLED', 'Operation was cancelled')),
-    );
+    this.#running.set(promise, cancel);
     try {
       return await promise;
     } finally {
@@ -115,6 +122,7 @@ export class Lifetime {
 
   /** Cancels what runs, and what runs on its parts. */
   cancel(): void {
+    this.#cancelled = true;
     for (const cancel of this.#running.values()) cancel();
     for (const part of this.#parts.keys()) part.cancel();
   }
