@@ -1,8 +1,12 @@
 // The snippets of docs/provisioning.md, run as they stand there but for the paths.
+import { createReadStream, createWriteStream } from 'node:fs';
 import { mkdir, readFile, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
+import { pipeline } from 'node:stream/promises';
 import { fileURLToPath } from 'node:url';
+import { createGzip } from 'node:zlib';
 
+import { execa } from 'execa';
 import { Repo, Sysroot } from 'ostree';
 import { describe, expect, it } from 'vitest';
 
@@ -86,6 +90,29 @@ describe.skipIf(whyNotBooted)(`docs/provisioning.md, ${booted}`, () => {
     // Where it is gone, what is there is taken.
     const gone = `await sysroot.makeDefault(sysroot.booted); const trial = { from: 'gone' };`;
     expect(await next.run(`${gone} ${code}; ${pending}`)).toEqual(['2', '1']);
+  });
+
+  it('tar: an operating system, and its next version', async () => {
+    const machine = await device();
+    const home = await temporaryDirectory();
+    const archive = join(home, 'os.tar.gz');
+    const disk = await Sysroot.init(join(home, 'disk'));
+    await disk.initStateroot('os');
+    await disk.repo.config.set('sysroot.bootloader', 'none');
+    const code = `${await snippet('tar', { '/media/usb/os.tar.gz': archive })} return deployment`;
+    for (const version of ['1', '2']) {
+      const checksum = await machine.publish(version);
+      await execa('ostree', ['export', `--repo=${machine.repo}`, '-o', `${archive}.tar`, checksum]);
+      await pipeline(createReadStream(`${archive}.tar`), createGzip(), createWriteStream(archive));
+      const deployment = await runHere(code, { sysroot: disk });
+      const root = async (rev: string, repo: Repo) => (await repo.readCommit(rev)).rootContents;
+      const vendor = await Repo.open(machine.repo);
+      expect(await root('os/stable', disk.repo)).toBe(await root(checksum, vendor));
+      await vendor.close();
+      expect(deployment).toEqual(disk.deployments[0]);
+      expect(disk.deployments[0]?.kernelArgs).toEqual(['root=LABEL=root', 'rw']);
+    }
+    await disk.close();
   });
 
   it('usb-fill, usb-upgrade: a stick in place of the server, also the second time', async () => {
