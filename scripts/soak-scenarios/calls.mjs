@@ -20,7 +20,9 @@ const runs = {
     const outcomes = [];
     for (const name of ['commit', 'fsck', 'transaction', 'fsck --delete']) {
       const controller = new AbortController();
-      const call = withReason(operations[name](repo, task, { signal: controller.signal }));
+      // Not the branch that the transaction sets: one of them would be refused.
+      const branch = name === 'commit' ? { branch: 'new1' } : {};
+      const call = withReason(operations[name](repo, task, { ...branch, signal: controller.signal }));
       if (delay % 4 === 0) controller.abort(reason);
       else setTimeout(() => controller.abort(reason), delay);
       outcomes.push(call);
