@@ -23,11 +23,12 @@ import type { CommitOptions, MetadataInput, TreeSource } from './commit.js';
 import { devinoHandle } from './devino.js';
 import { fedWith } from './feed.js';
 import { checkEntries } from './file-set.js';
+import { selinuxSpec } from './selinux.js';
 import { checkSigners, type Signer } from './sign.js';
 import { checkTreePath, notSupported, skips } from './skip.js';
 
 /** What a part of the commit path cannot do yet. An option that is not understood is refused, never ignored. */
-const NOT_YET = { composefs: true, selinux: true };
+const NOT_YET = { composefs: true };
 
 function checkSupported(options: object): void {
   for (const [name, value] of Object.entries(options)) {
@@ -207,6 +208,7 @@ const OPTIONS: Names<CommitOptions> = {
   xattrs: true,
   skip: true,
   statOverride: true,
+  selinux: true,
   sign: true,
   skipIfUnchanged: true,
   cache: true,
@@ -243,6 +245,7 @@ export function commitSpec(options: CommitOptions): CommitSpec {
     tree: sources(options.tree),
     cache: cachePath(options.cache),
     statOverride: statOverrides(options.statOverride),
+    selinux: selinuxSpec(options.selinux, options.tree, base),
     timestamp: seconds(options.timestamp),
     bindRefs: bindRefs ? [...bindRefs] : undefined,
     branch,

@@ -12,6 +12,7 @@ import type { FileContent, FileMetadata } from './file-set.js';
 import { whileHolding } from './holding.js';
 import { native } from './native.js';
 import type { RepoInner } from './repo-inner.js';
+import type { SelinuxOptions } from './selinux.js';
 import { signCommit, type Signer } from './sign.js';
 import { type SkipPredicate, whileAnswering } from './skip-questions.js';
 import { inTurn } from './turns.js';
@@ -113,6 +114,19 @@ export interface CommitOptions extends ProgressOptions<CommitProgress> {
    * `ostree commit --statoverride` forgets what it should add to a directory; here it is added.
    */
   statOverride?: Record<string, { add?: number | undefined; set?: number | undefined }> | undefined;
+  /**
+   * Labels everything that comes from the sources, as `ostree commit --selinux-policy` and `--selinux-policy-from-base`: by
+   * its path in the new tree and its type, in the place of any label it has, also without extended attributes
+   * otherwise. What comes from `base` keeps what it has, and so does what the policy says nothing of. A system without
+   * a policy, or with one that is switched off, labels nothing. The kernel need not know SELinux; the policy must be one
+   * that is trusted, for libselinux reads it.
+   *
+   * NOT_SUPPORTED where libostree was built without SELinux, and where the repository has nowhere to keep labels:
+   * bare-user-only, or bare with `core.disable-xattrs`. There, the command writes files that its fsck finds corrupt. So
+   * it does in bare repositories with files that have attributes after `security.selinux` in the alphabet, before
+   * libostree 2025.2; here they are in order. A label that an archive has is replaced; the command writes both.
+   */
+  selinux?: SelinuxOptions | undefined;
 
   /**
    * Signs the commit before the branch moves, in the same transaction: nobody sees the branch at an unsigned commit,

@@ -146,6 +146,7 @@ export type {
 
 // commits: what checkouts linked, what to leave out
 export { DevInoCache } from './devino.js';
+export type { SelinuxOptions } from './selinux.js';
 export type { SkipPredicate, SkipStat } from './skip-questions.js';
 
 // tar

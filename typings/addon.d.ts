@@ -679,6 +679,8 @@ export interface CheckoutSpec {
   skip: string[];
   skipGlobs: string[];
   concurrency?: number | undefined;
+  selinuxPolicy?: string | undefined;
+  selinuxPrefix?: string | undefined;
 }
 /** How many there are of each; of an update, how many it had to do with. hardlinked + copied + kept = files + symlinks. */
 export interface CheckoutResult {
@@ -1080,6 +1082,12 @@ export interface CommitSourceSpec {
   autocreateParents?: boolean | undefined;
   whiteouts?: boolean | undefined;
 }
+/** The policy of a commit: that of a system, or else of its base. */
+export interface SelinuxSpec {
+  policy?: string | undefined;
+  labelingEpoch: number;
+}
+
 export interface CommitSpec {
   tree: CommitSourceSpec[];
   branch?: string | undefined;
@@ -1103,6 +1111,7 @@ export interface CommitSpec {
   skipGlobs?: string[] | undefined;
   /** Who is asked what else to leave out. */
   askSkips?: Channel | undefined;
+  selinux?: SelinuxSpec | undefined;
   generateSizes?: boolean | undefined;
   consume?: boolean | undefined;
   devino?: DevInoHandle | undefined;

@@ -37,7 +37,11 @@ void TarLayer::AddTo(TreeDir& root, const std::vector<TarEntry>& entries,
   // Of an image, a layer may have nothing but metadata.
   // A root that no source gives is refused in the end, but not what a prefix has made.
   if ((source_.autocreate_parents || root.parent) && !root.has_metadata)
-    tree_.SetMetadata(root, rules_.Apply({0, 0, S_IFDIR | 0755}, nullptr), {});
+    SetMetadata(root, rules_.Apply({0, 0, S_IFDIR | 0755}, nullptr));
+}
+
+void TarLayer::SetMetadata(TreeDir& dir, const Owner& owner, const Xattrs& xattrs) {
+  tree_.SetMetadata(dir, owner, rules_.Labelled(xattrs, owner.mode, [&dir] { return dir.Path(); }));
 }
 
 // They take away what layers below have, not what this one has, wherever in it they are.
@@ -75,13 +79,13 @@ void TarLayer::AddEntry(TreeDir& root, const TarEntry& entry, const std::shared_
     return rules_.has_paths() ? rules_.Find(name.empty() ? dir.Path() : dir.Path(name)) : nullptr;
   };
   const auto& xattrs = rules_.keeps_xattrs() ? entry.xattrs : Xattrs();
-  if (entry.path.empty()) return tree_.SetMetadata(root, rules_.Apply(entry.owner, change(root, "")), xattrs);
+  if (entry.path.empty()) return SetMetadata(root, rules_.Apply(entry.owner, change(root, "")), xattrs);
   auto& parent = EnsureParent(root, entry);
   const auto& name = entry.path.back();
   if (source_.whiteouts) tree_.MakeRoom(parent, name, S_ISDIR(entry.owner.mode));
   if (S_ISDIR(entry.owner.mode)) {
     auto& dir = tree_.EnsureDir(parent, name);
-    return tree_.SetMetadata(dir, rules_.Apply(entry.owner, change(dir, "")), xattrs);
+    return SetMetadata(dir, rules_.Apply(entry.owner, change(dir, "")), xattrs);
   }
   if (!entry.is_hardlink || entry.size > 0) AddFile(parent, entry, spool);
   if (!entry.is_hardlink) return;
@@ -106,10 +110,10 @@ TreeDir& TarLayer::EnsureParent(TreeDir& root, const TarEntry& entry) {
   Owner owner{entry.owner.uid, entry.owner.gid, S_IFDIR | 0755};
   if (bare_user_only_) owner.uid = owner.gid = 0;
   auto* dir = &root;
-  tree_.SetMetadata(*dir, owner, {});
+  SetMetadata(*dir, owner);
   for (size_t i = 0; i < steps; i++) {
     dir = &tree_.EnsureDir(*dir, entry.path[i]);
-    tree_.SetMetadata(*dir, owner, {});
+    SetMetadata(*dir, owner);
   }
   return *dir;
 }
@@ -119,8 +123,9 @@ void TarLayer::AddFile(TreeDir& parent, const TarEntry& entry, const std::shared
   auto* change = rules_.has_paths() ? rules_.Find(path) : nullptr;
   bool is_link = S_ISLNK(entry.owner.mode);
   if (is_link && change) Rules::CheckLink(*change, path);
-  auto header = ContentHeader(rules_.Apply(entry.owner, change), entry.link,
-                              rules_.keeps_xattrs() ? entry.xattrs : Xattrs());
+  auto xattrs = rules_.Labelled(rules_.keeps_xattrs() ? entry.xattrs : Xattrs(), entry.owner.mode,
+                                [&path] { return path; });
+  auto header = ContentHeader(rules_.Apply(entry.owner, change), entry.link, xattrs);
   TreeFile file;
   file.is_link = is_link;
   file.spooled = std::make_shared<SpooledFile>(SpooledFile{header, spool, entry.offset, entry.size});
@@ -151,6 +156,8 @@ void TarLayer::LinkHardlinks(TreeDir& root) {
     auto* file = tree_.FindFile(*parent, target.back());
     if (!file) missing(*entries.front());
     if (file->disk && !file->disk_name) file->disk_name = std::make_shared<const std::string>(target.back());
+    if (rules_.labels() && !file->label_path)
+      file->label_path = std::make_shared<const std::string>(parent->Path(target.back()));
     for (const auto* entry : entries) {
       auto* dir = FindDir(root, entry->path, entry->path.size() - 1);
       if (!dir) NoParent(*entry);

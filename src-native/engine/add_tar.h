@@ -20,6 +20,7 @@ class TarLayer {
   void AddEntry(TreeDir& root, const TarEntry& entry, const std::shared_ptr<Spool>& spool);
   void AddFile(TreeDir& parent, const TarEntry& entry, const std::shared_ptr<Spool>& spool);
   void LinkHardlinks(TreeDir& root);
+  void SetMetadata(TreeDir& dir, const Owner& owner, const Xattrs& xattrs = {});
   TreeDir& EnsureParent(TreeDir& root, const TarEntry& entry);
   bool Skips(TreeDir& root, const TarEntry& entry);
   // In the tree; null: there is none.

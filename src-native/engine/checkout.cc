@@ -11,6 +11,7 @@
 #include "engine/load_metadata.h"
 #include "engine/names.h"
 #include "engine/remove_tree.h"
+#include "engine/sepolicy.h"
 #include "engine/set_xattrs.h"
 
 namespace ostree {
@@ -179,10 +180,11 @@ std::optional<Checkout::Step> Checkout::Enter(Tools& tools, CheckoutDir& dir) {
     auto file = Shared<GVariant>::Take(g_variant_get_child_value(dir.files.get(), i));
     is_opaque = StringAt(file.get(), 0) == kOpaqueWhiteout;
   }
-  Make(tools, dir, is_opaque, xattrs.get());
+  xattrs = Kept(xattrs);
+  Make(tools, dir, is_opaque, xattrs);
   counts_.directories++;
   if (dir.existed && !dir.old_contents.empty()) {
-    UpdateXattrs(tools, dir, xattrs.get());
+    UpdateXattrs(tools, dir, xattrs);
     return EnterUpdate(tools, dir);
   }
   tally_.Found(files);
@@ -236,14 +238,17 @@ void Checkout::CheckNoCycle(const CheckoutDir& dir) {
 }
 
 // Open to nobody else until it is finished.
-void Checkout::Make(Tools& tools, CheckoutDir& dir, bool is_opaque, GVariant* xattrs) {
+void Checkout::Make(Tools& tools, CheckoutDir& dir, bool is_opaque, const Xattrs& xattrs) {
   auto path = [&dir] { return dir.disk.Path(); };
   int parent = dir.parent ? tools.opener.Open(dir.parent->disk) : AT_FDCWD;
   const auto* name = dir.disk.name.c_str();
   if (is_opaque) RemoveTree(parent, dir.disk.name, path, cancellable_);
-  if (mkdirat(parent, name, 0700) < 0) {
-    if (errno != EEXIST || plan_.overwrite == Overwrite::kNone) throw Failure::Errno("mkdirat", path());
-    dir.existed = true;
+  {
+    CreationLabel label(
+        plan_.policy.get(), [&] { return LabelPath(plan_, dir.disk) + "/"; }, dir.mode);
+    dir.existed = mkdirat(parent, name, 0700) < 0;
+    if (dir.existed && (errno != EEXIST || plan_.overwrite == Overwrite::kNone))
+      throw Failure::Errno("mkdirat", path());
   }
   if (!dir.parent) {
     // The destination may be a link to where it is; nothing below it may.
@@ -258,7 +263,7 @@ void Checkout::Make(Tools& tools, CheckoutDir& dir, bool is_opaque, GVariant* xa
   if (plan_.require_hardlinks && status.st_dev != repo_device_)
     throw PathFailure("NOT_SUPPORTED", "The destination is on another file system than the repository",
                       path());
-  if (!dir.existed && !plan_.user_mode) SetXattrs(fd, xattrs, path);
+  if (!dir.existed && !plan_.user_mode) SetXattrs(fd, xattrs.get(), path);
 }
 
 void Checkout::PlaceFiles(Tools& tools, CheckoutDir& dir, size_t begin, size_t end) {
@@ -293,6 +298,11 @@ void Checkout::Finish(Tools& tools, CheckoutDir& dir) {
     if (!plan_.force_copy && futimens(fd, times) < 0) throw Failure::Errno("futimens", path());
   }
   if (plan_.fsync && fsync(fd) < 0) throw Failure::Errno("fsync", path());
+}
+
+// With a policy, a label of the commit is not for here.
+Xattrs Checkout::Kept(const Xattrs& xattrs) const {
+  return plan_.drops_stored_labels ? WithoutLabel(xattrs) : xattrs;
 }
 
 bool Checkout::Skips(const CheckoutDir& dir, const std::string* file) const {

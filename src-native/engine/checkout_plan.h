@@ -10,6 +10,7 @@
 namespace ostree {
 
 class DevInoCache;
+class SePolicy;
 
 // What becomes of files that are in the destination already.
 enum class Overwrite {
@@ -39,6 +40,11 @@ struct CheckoutPlan {
   bool whiteouts = false;
   bool passthrough_whiteouts = false;
   bool fsync = false;
+  // Gives files their labels; null: they have those of the commit. Needs force_copy. A label is that of the
+  // path below `label_prefix`, which ends with a slash.
+  std::shared_ptr<const SePolicy> policy;
+  std::string label_prefix;
+  bool drops_stored_labels = false;     // those of the commit
   std::shared_ptr<DevInoCache> devino;  // where to note what was linked; null: nowhere
   // As paths below the destination, which is "/".
   std::vector<std::string> skip, skip_globs;

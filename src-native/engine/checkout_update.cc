@@ -155,16 +155,16 @@ uint32_t Checkout::OpenForChanges(int fd, const CheckoutDir& dir) {
   return mode;
 }
 
-void Checkout::UpdateXattrs(Tools& tools, CheckoutDir& dir, GVariant* xattrs) {
+void Checkout::UpdateXattrs(Tools& tools, CheckoutDir& dir, const Xattrs& xattrs) {
   if (plan_.user_mode || dir.metadata == dir.old_metadata) return;
   int fd = tools.opener.Open(dir.disk);
   auto path = [&dir] { return dir.disk.Path(); };
   auto before = LoadMetadata(repo_, OSTREE_OBJECT_TYPE_DIR_META, dir.old_metadata, cancellable_);
-  auto old = Shared<GVariant>::Take(g_variant_get_child_value(before.get(), 3));
-  for (size_t i = 0; i < g_variant_n_children(old.get()); i++)
+  auto old = Kept(Shared<GVariant>::Take(g_variant_get_child_value(before.get(), 3)));
+  for (size_t i = 0; old && i < g_variant_n_children(old.get()); i++)
     if (fremovexattr(fd, NameAt(old.get(), i).c_str()) < 0 && errno != ENODATA)
       throw Failure::Errno("fremovexattr", path());
-  SetXattrs(fd, xattrs, path);
+  SetXattrs(fd, xattrs.get(), path);
 }
 
 }  // namespace ostree

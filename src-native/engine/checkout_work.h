@@ -80,17 +80,18 @@ class Checkout {
   std::optional<Step> PushAllButFirst(std::vector<Step> steps);
   void LoadDirMeta(CheckoutDir& dir, Shared<GVariant>& xattrs);
   void CheckNoCycle(const CheckoutDir& dir);
-  void Make(Tools& tools, CheckoutDir& dir, bool is_opaque, GVariant* xattrs);
+  void Make(Tools& tools, CheckoutDir& dir, bool is_opaque, const Xattrs& xattrs);
   void PlaceFiles(Tools& tools, CheckoutDir& dir, size_t begin, size_t end);
   void Done(Tools& tools, CheckoutDir* dir);
   void Finish(Tools& tools, CheckoutDir& dir);
   CheckoutDir& AddDir(CheckoutDir* parent, std::string name, std::string contents, std::string metadata);
   bool Skips(const CheckoutDir& dir, const std::string* file = nullptr) const;
+  Xattrs Kept(const Xattrs& xattrs) const;
 
   // Updates: checkout_update.cc
   std::optional<Step> EnterUpdate(Tools& tools, CheckoutDir& dir);
   std::optional<Step> EnterRemoval(Tools& tools, CheckoutDir& dir);
-  void UpdateXattrs(Tools& tools, CheckoutDir& dir, GVariant* xattrs);
+  void UpdateXattrs(Tools& tools, CheckoutDir& dir, const Xattrs& xattrs);
   uint32_t OpenForChanges(int fd, const CheckoutDir& dir);
   void RemoveFile(int fd, const CheckoutDir& dir, const std::string& name);
   CheckoutDir& AddRemoval(CheckoutDir& parent, const std::string& name, const std::string& contents);

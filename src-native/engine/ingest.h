@@ -16,15 +16,18 @@ class Ingest {
   Ingest(OstreeRepo* repo, const Rules& rules, ObjectWriter& writer, StatCache& cache, Tally& tally,
          GCancellable* cancellable);
 
-  void Settle(const std::string& name, TreeFile& file);
+  // A file of `dir`.
+  void Settle(const TreeDir& dir, const std::string& name, TreeFile& file);
 
  private:
-  Checksum FromDisk(const std::string& name, const TreeFile& file);
-  Checksum ReadFile(int dir, const std::string& name, const TreeFile& file);
-  Checksum ReadLinkFile(int dir, const std::string& name, const TreeFile& file);
-  Checksum FromSet(const TreeFile& file);
+  using Label = const std::string*;  // null: none
+
+  Checksum FromDisk(const std::string& name, const TreeFile& file, Label label);
+  Checksum ReadFile(int dir, const std::string& name, const TreeFile& file, Label label);
+  Checksum ReadLinkFile(int dir, const std::string& name, const TreeFile& file, Label label);
+  Checksum FromSet(const TreeFile& file, Label label);
   Checksum FromSpool(const TreeFile& file);
-  Checksum FromObject(const std::string& name, const TreeFile& file);
+  Checksum FromObject(const std::string& name, const TreeFile& file, const PathName& path);
 
   OstreeRepo* const repo_;
   const Rules& rules_;

@@ -1,5 +1,7 @@
 #include "engine/place_file.h"
 
+#include <sys/xattr.h>
+
 #include <algorithm>
 #include <cerrno>
 #include <climits>
@@ -11,6 +13,7 @@
 #include "engine/names.h"
 #include "engine/new_file.h"
 #include "engine/remove_tree.h"
+#include "engine/sepolicy.h"
 #include "engine/set_xattrs.h"
 
 namespace ostree {
@@ -32,6 +35,14 @@ Failure Taken(const std::string& path) {
 }
 
 }  // namespace
+
+std::string LabelPath(const CheckoutPlan& plan, const DiskDir& dir) {
+  std::vector<const std::string*> names;
+  for (auto* at = &dir; at->parent; at = at->parent) names.push_back(&at->name);
+  auto path = plan.label_prefix.substr(0, plan.label_prefix.size() - 1);
+  for (; !names.empty(); names.pop_back()) path += "/" + *names.back();
+  return path;
+}
 
 std::vector<FilePlacer::Store> FilePlacer::Stores(OstreeRepo* repo, bool user_mode) {
   std::vector<Store> stores;
@@ -201,6 +212,8 @@ void FilePlacer::Copy(const Target& target, const StoredFile& file, bool make_re
 bool FilePlacer::CopyLink(const Target& target, const StoredFile& file) {
   const auto& info = file.info;
   auto path = [&target] { return target.Path(); };
+  CreationLabel label(
+      plan_.policy.get(), [&] { return target.LabelPath(plan_); }, info.mode);
   if (symlinkat(info.target.c_str(), target.fd, target.name.c_str()) < 0) {
     if (errno != EEXIST) throw Failure::Errno("symlinkat", path());
     return ReplaceLink(target, file);
@@ -208,7 +221,7 @@ bool FilePlacer::CopyLink(const Target& target, const StoredFile& file) {
   if (plan_.user_mode) return true;
   if (fchownat(target.fd, target.name.c_str(), info.uid, info.gid, AT_SYMLINK_NOFOLLOW) < 0)
     throw Failure::Errno("fchownat", path());
-  SetXattrsAt(target.fd, target.name, file.xattrs.get(), path);
+  SetXattrsAt(target.fd, target.name, Kept(file).get(), path);
   return true;
 }
 
@@ -242,10 +255,7 @@ bool FilePlacer::CopyRegular(const Target& target, const StoredFile& file, bool 
     tally_.ReadBytes(bytes);
   };
   CopyData(file, target.checksum, copy.fd(), buffer_, on_bytes, path, cancellable_);
-  if (!plan_.user_mode) {
-    if (fchown(copy.fd(), info.uid, info.gid) < 0) throw Failure::Errno("fchown", path());
-    SetXattrs(copy.fd(), file.xattrs.get(), path);
-  }
+  if (!plan_.user_mode) SetOwner(copy.fd(), target, file);
   auto mode = info.mode & 07777;
   if (plan_.user_mode) mode &= ~uint32_t{S_ISUID | S_ISGID};
   if (make_readable) mode |= S_IRUSR;
@@ -256,6 +266,26 @@ bool FilePlacer::CopyRegular(const Target& target, const StoredFile& file, bool 
   if (plan_.overwrite == Overwrite::kUnionFiles && plan_.whiteouts) Remove(target, target.name);
   bool keeps = plan_.overwrite == Overwrite::kAddFiles;
   return copy.Link(target.name, replaces ? IfTaken::kReplace : keeps ? IfTaken::kKeep : IfTaken::kFail);
+}
+
+void FilePlacer::SetOwner(int fd, const Target& target, const StoredFile& file) {
+  auto path = [&target] { return target.Path(); };
+  const auto& info = file.info;
+  if (fchown(fd, info.uid, info.gid) < 0) throw Failure::Errno("fchown", path());
+  // Without the NUL that it has in a commit, as from libostree; the kernel takes both.
+  auto* label = plan_.policy ? plan_.policy->Label(target.LabelPath(plan_), info.mode) : nullptr;
+  if (label && fsetxattr(fd, "security.selinux", label->data(), label->size(), 0) < 0)
+    throw Failure::Errno("setxattr security.selinux", path());
+  SetXattrs(fd, Kept(file).get(), path);
+}
+
+Xattrs FilePlacer::Kept(const StoredFile& file) const {
+  return plan_.drops_stored_labels ? WithoutLabel(file.xattrs) : file.xattrs;
+}
+
+// Of a single file that is checked out, libostree looks up the prefix.
+std::string FilePlacer::Target::LabelPath(const CheckoutPlan& plan) const {
+  return plan.source.checksum.empty() ? ostree::LabelPath(plan, dir) + "/" + name : plan.label_prefix;
 }
 
 // With kUnionIdentical, fails unless what is there is the same.

@@ -13,6 +13,9 @@
 
 namespace ostree {
 
+// Where the policy of a checkout looks a directory up, without a slash at the end.
+std::string LabelPath(const CheckoutPlan& plan, const DiskDir& dir);
+
 // A tool of one thread.
 class FilePlacer {
  public:
@@ -41,6 +44,7 @@ class FilePlacer {
     const std::string& name;
     const std::string& checksum;
     std::string Path() const { return dir.Path(name); }
+    std::string LabelPath(const CheckoutPlan& plan) const;
   };
 
   static std::vector<Store> Stores(OstreeRepo* repo, bool user_mode);
@@ -61,6 +65,8 @@ class FilePlacer {
   bool CopyLink(const Target& target, const StoredFile& file);
   bool ReplaceLink(const Target& target, const StoredFile& file);
   bool CopyRegular(const Target& target, const StoredFile& file, bool make_readable);
+  void SetOwner(int fd, const Target& target, const StoredFile& file);
+  Xattrs Kept(const StoredFile& file) const;
   bool IsThere(const Target& target);
   void Remove(const Target& target, const std::string& name);
 

@@ -34,6 +34,7 @@ struct ObjectSource {
 
 class Consumption;
 class DevInoCache;
+class SePolicy;
 
 // Files from JavaScript.
 class FileSet;
@@ -83,6 +84,9 @@ struct CommitPlan {
   std::vector<std::string> skip;                              // paths in the new tree
   std::vector<std::string> skip_globs;
   AskSkips ask_skips;  // null: nobody is asked
+
+  std::shared_ptr<const SePolicy> policy;  // gives all that comes from the sources its label; null: nothing
+  bool labels_usr_etc_as_etc = false;
 
   bool consume = false;                 // note what is taken from directories, to remove it
   std::shared_ptr<DevInoCache> devino;  // null: none

@@ -5,6 +5,7 @@
 #include <algorithm>
 
 #include "engine/names.h"
+#include "engine/sepolicy.h"
 
 namespace ostree {
 namespace {
@@ -37,6 +38,9 @@ Rules::Rules(const CommitPlan& plan, OstreeRepo* repo)
       canonical_(plan.canonical_permissions || bare_user_only_),
       read_only_executables_(plan.read_only_executables),
       xattrs_(plan.xattrs && !canonical_ && StoresXattrs(repo)),
+      policy_(plan.policy),
+      labels_usr_etc_as_etc_(plan.labels_usr_etc_as_etc),
+      sorts_labels_(SortsLabels(repo)),
       asks_(plan.ask_skips) {
   for (const auto& path : plan.skip) skip_.emplace(path, false);
   for (const auto& pattern : plan.skip_globs) globs_.emplace_back(pattern);
@@ -103,7 +107,20 @@ Owner Rules::Apply(Owner owner, const ModeChange* change) const {
   return owner;
 }
 
+// What `--selinux-labeling-epoch=1` calls it: a file of /usr/etc is what /etc has later.
+const std::string* Rules::Label(uint32_t mode, const PathName& path) const {
+  if (!policy_) return nullptr;
+  auto of = path();
+  if (labels_usr_etc_as_etc_ && (of == "/usr/etc" || of.starts_with("/usr/etc/"))) of.erase(0, 4);
+  return policy_->Label(of, mode);
+}
+
+Xattrs Rules::Labelled(const Xattrs& own, const std::string* label) const {
+  return label ? WithLabel(own, *label, sorts_labels_) : own;
+}
+
 bool Rules::changes_files() const {
+  if (labels()) return true;
   if (bare_user_only_) return read_only_executables_;
   return uid_ || gid_ || canonical_ || read_only_executables_ || !xattrs_;
 }

@@ -2,6 +2,7 @@
 // `ostree commit` gives its commit modifier.
 #pragma once
 
+#include <memory>
 #include <optional>
 #include <string>
 #include <unordered_map>
@@ -30,6 +31,14 @@ class Rules {
   void CheckAllMatched() const;
 
   // Any thread.
+  // What the policy has for a path, which is asked for where there is one; null: no label.
+  const std::string* Label(uint32_t mode, const PathName& path) const;
+  // What a file has of its own, with the label in the place of any other.
+  Xattrs Labelled(const Xattrs& own, const std::string* label) const;
+  Xattrs Labelled(const Xattrs& own, uint32_t mode, const PathName& path) const {
+    return Labelled(own, Label(mode, path));
+  }
+  bool labels() const { return policy_ != nullptr; }
   Owner Apply(Owner owner, const ModeChange* change) const;
   bool keeps_xattrs() const { return xattrs_; }
   // Whether directories, or files, that come from a commit may change. A
@@ -46,6 +55,8 @@ class Rules {
   const std::optional<uint32_t> uid_, gid_;
   const bool bare_user_only_;
   const bool canonical_, read_only_executables_, xattrs_;
+  const std::shared_ptr<const SePolicy> policy_;
+  const bool labels_usr_etc_as_etc_, sorts_labels_;
   std::unordered_map<std::string, bool> skip_;  // path, and whether it matched
   const AskSkips asks_;
   std::vector<Glob> globs_;

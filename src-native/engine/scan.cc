@@ -249,7 +249,8 @@ void Scanner::AddObject(TreeDir& dir, const std::string& name, const Checksum& o
 }
 
 void Scanner::SetMetadata(TreeDir& dir, const Owner& owner, const Xattrs& xattrs) {
-  tree_.SetMetadata(dir, rules_.Apply(owner, Change(dir)), xattrs);
+  auto labelled = rules_.Labelled(xattrs, owner.mode, [&dir] { return dir.Path(); });
+  tree_.SetMetadata(dir, rules_.Apply(owner, Change(dir)), labelled);
 }
 
 bool Scanner::Skips(TreeDir& dir, const std::string* child) {

@@ -11,6 +11,7 @@
 #include "core/failure.h"
 #include "core/hash.h"
 #include "engine/loose.h"
+#include "engine/sepolicy.h"
 
 namespace ostree {
 namespace {
@@ -62,6 +63,7 @@ Checksum KeyOf(const CommitPlan& plan, OstreeRepo* repo, bool keeps_xattrs) {
   add(plan.canonical_permissions ? "canonical" : "");
   add(plan.read_only_executables ? "read-only" : "");
   add(keeps_xattrs ? "xattrs" : "");
+  if (plan.policy) add(SortsLabels(repo) ? "sorted labels" : "labels");
   for (auto part : Viewer()) add(std::to_string(part));
   // So that each set of directories has a file of its own.
   for (const auto& source : plan.sources)
@@ -77,6 +79,11 @@ std::string DefaultDir(OstreeRepo* repo) {
   Owned<char> root(g_file_get_path(ostree_repo_get_path(repo)));
   auto dir = std::string(root.get()) + "/tmp/cache/commit";
   return g_mkdir_with_parents(dir.c_str(), 0755) == 0 ? dir : "";
+}
+
+// No file's name has a slash: that of one with a label is another for each label it has had.
+std::string KeyOf(const std::string& name, const std::string* label) {
+  return label ? name + "/" + *label : name;
 }
 
 bool HasLooseFiles(OstreeRepoMode mode) {
@@ -139,14 +146,15 @@ StatCache::Dir& StatCache::In(const DiskDir& disk, int fd) {
   return dir;
 }
 
-std::optional<Checksum> StatCache::Find(Dir& dir, int fd, const std::string& name) {
+std::optional<Checksum> StatCache::Find(Dir& dir, int fd, const std::string& name, const std::string* label) {
   if (!dir.known) return {};
   auto is_before = [](const StatEntry& entry, const std::string& other) { return entry.name < other; };
-  auto entry = std::lower_bound(dir.known->begin(), dir.known->end(), name, is_before);
-  if (entry == dir.known->end() || entry->name != name) return {};
+  auto key = KeyOf(name, label);
+  auto entry = std::lower_bound(dir.known->begin(), dir.known->end(), key, is_before);
+  if (entry == dir.known->end() || entry->name != key) return {};
   struct stat status;
   if (fstatat(fd, name.c_str(), &status, AT_SYMLINK_NOFOLLOW) < 0) return {};
-  auto now = StatEntry::Of(name, status, entry->checksum);
+  auto now = StatEntry::Of(key, status, entry->checksum);
   bool is_file = S_ISREG(status.st_mode) || S_ISLNK(status.st_mode);
   if (!is_file || status.st_dev != dir.disk->device || !now.IsSameFile(*entry) || !IsThere(entry->checksum))
     return {};
@@ -155,8 +163,9 @@ std::optional<Checksum> StatCache::Find(Dir& dir, int fd, const std::string& nam
   return entry->checksum;
 }
 
-void StatCache::Remember(Dir& dir, const std::string& name, const struct stat& status, const Checksum& sum) {
-  auto entry = StatEntry::Of(name, status, sum);
+void StatCache::Remember(Dir& dir, const std::string& name, const struct stat& status, const Checksum& sum,
+                         const std::string* label) {
+  auto entry = StatEntry::Of(KeyOf(name, label), status, sum);
   if (!dir.is_usable || !IsSettled(entry) || status.st_dev != dir.disk->device) return;
   std::lock_guard lock(dir.mutex);
   dir.read.push_back(std::move(entry));

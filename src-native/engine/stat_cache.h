@@ -31,9 +31,11 @@ class StatCache {
   Dir& In(const DiskDir& disk, int fd);
   // The object of this file or link, if it is still the same and the object is there. To be asked of every
   // file, before it is opened.
-  std::optional<Checksum> Find(Dir& dir, int fd, const std::string& name);
+  // With a policy, an object has a label, too; null: it has none.
+  std::optional<Checksum> Find(Dir& dir, int fd, const std::string& name, const std::string* label);
   // The file had this status before it was read, and after.
-  void Remember(Dir& dir, const std::string& name, const struct stat& status, const Checksum& sum);
+  void Remember(Dir& dir, const std::string& name, const struct stat& status, const Checksum& sum,
+                const std::string* label);
 
   // Once every file is settled. A cache that cannot be written is none; that is no failure.
   void Save();

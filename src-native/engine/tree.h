@@ -29,7 +29,8 @@ struct SpooledFile {
 struct TreeFile {
   // Where its content comes from: a disk, an entry of a set, or an archive; none: from the object `checksum`.
   const DiskDir* disk = nullptr;
-  std::shared_ptr<const std::string> disk_name = nullptr;  // where it is not that in the tree
+  std::shared_ptr<const std::string> disk_name = nullptr;   // where it is not that in the tree
+  std::shared_ptr<const std::string> label_path = nullptr;  // whose label it has, where not its own path's
   const FileSet* files = nullptr;
   const SetEntry* entry = nullptr;
   std::shared_ptr<const SpooledFile> spooled = nullptr;

@@ -45,14 +45,19 @@ void Scan(const CommitPlan& plan, Scanner& scanner, OstreeRepo* repo, Tree& tree
   if (!tree.root().has_metadata) throw Failure("INVALID_ARGUMENT", "Can't commit an empty tree");
 }
 
+struct Unsettled {
+  const TreeDir* dir;
+  TreeDir::Files::value_type* file;
+};
+
 // The files that are not settled, those of one directory on disk together.
-std::vector<TreeDir::Files::value_type*> Unsettled(Tree& tree) {
-  std::vector<TreeDir::Files::value_type*> files;
+std::vector<Unsettled> FindUnsettled(Tree& tree) {
+  std::vector<Unsettled> files;
   for (auto& dir : tree.dirs()) {
     auto first = files.size();
     for (auto& file : dir.files)
-      if (!file.second.is_settled) files.push_back(&file);
-    auto by_disk = [](const auto* a, const auto* b) { return a->second.disk < b->second.disk; };
+      if (!file.second.is_settled) files.push_back({&dir, &file});
+    auto by_disk = [](const auto& a, const auto& b) { return a.file->second.disk < b.file->second.disk; };
     std::stable_sort(files.begin() + static_cast<ptrdiff_t>(first), files.end(), by_disk);
   }
   return files;
@@ -106,7 +111,7 @@ WrittenTree WriteTree(const CommitPlan& plan, OstreeRepo* repo, GCancellable* ca
   rules.CheckAllMatched();
   cache.Await();
 
-  auto files = Unsettled(tree);
+  auto files = FindUnsettled(tree);
   tally.SettleTotal(files.size());
   tally.SetPhase("files");
   auto limit = TaskLimit(plan.concurrency);
@@ -115,8 +120,8 @@ WrittenTree WriteTree(const CommitPlan& plan, OstreeRepo* repo, GCancellable* ca
     return std::make_unique<Ingest>(repo, rules, writer, cache, tally, cancellable);
   });
   ForEach(files, limit, cancellable, [&pool, &tally] {
-    return [ingest = pool.Take(), &tally](TreeDir::Files::value_type* file) {
-      ingest->Settle(file->first, file->second);
+    return [ingest = pool.Take(), &tally](const Unsettled& found) {
+      ingest->Settle(*found.dir, found.file->first, found.file->second);
       tally.ReadFile();
     };
   });

@@ -3,9 +3,11 @@
 #include "devino.h"
 #include "engine/checkout.h"
 #include "engine/links.h"
+#include "engine/names.h"
 #include "repo.h"
 #include "repo_lock.h"
 #include "rev.h"
+#include "selinux.h"
 #include "tree.h"
 
 namespace ostree {
@@ -20,6 +22,7 @@ struct CheckoutSpec {
   std::optional<std::shared_ptr<DevInoHandle>> devino;
   std::vector<std::string> skip, skipGlobs;
   uint32_t concurrency = 0;
+  std::optional<std::string> selinuxPolicy, selinuxPrefix;
 
   void Fields(auto&& field) {
     field("rev", rev);
@@ -39,6 +42,8 @@ struct CheckoutSpec {
     field("skip", skip);
     field("skipGlobs", skipGlobs);
     field("concurrency", concurrency);
+    field("selinuxPolicy", selinuxPolicy);
+    field("selinuxPrefix", selinuxPrefix);
   }
 };
 
@@ -97,15 +102,35 @@ CheckoutPlan PlanOf(OstreeRepo* handle, const CheckoutSpec& spec, CheckoutSource
           .user_mode = user_mode,
           .overwrite = OverwriteOf(spec.overwrite),
           .require_hardlinks = spec.requireHardlinks,
-          .force_copy = spec.forceCopy,
+          .force_copy = spec.forceCopy || spec.selinuxPolicy,
           .bare_user_only_dirs = spec.bareUserOnlyDirs,
           .whiteouts = spec.whiteouts,
           .passthrough_whiteouts = spec.passthroughWhiteouts,
           .fsync = spec.fsync,
+          .policy = nullptr,
+          .label_prefix = {},
+          .drops_stored_labels = false,
           .devino = spec.devino.value_or(nullptr),
           .skip = spec.skip,
           .skip_globs = spec.skipGlobs,
           .concurrency = spec.concurrency};
+}
+
+// What ostree_repo_checkout_at() does with a policy. In a repository without attributes, it does nothing.
+void AddPolicy(CheckoutPlan& plan, OstreeRepo* handle, const CheckoutSpec& spec, GCancellable* cancellable) {
+  if (!spec.selinuxPolicy) return;
+  if (spec.requireHardlinks) throw Failure("INVALID_ARGUMENT", "What is labelled by a policy is copied");
+  auto policy = PolicyAt(*spec.selinuxPolicy, cancellable);
+  // libostree ends the process.
+  if (!policy->is_on())
+    throw PathFailure("NOT_FOUND", "There is no SELinux policy that is switched on", *spec.selinuxPolicy);
+  auto* config = ostree_repo_get_config(handle);
+  if (g_key_file_get_boolean(config, "core", "disable-xattrs", nullptr)) return;
+  plan.policy = policy;
+  plan.drops_stored_labels = DropsStoredLabels();
+  plan.label_prefix = spec.selinuxPrefix.value_or(spec.subpath);
+  if (!plan.label_prefix.starts_with('/')) plan.label_prefix.insert(0, "/");
+  if (!plan.label_prefix.ends_with('/')) plan.label_prefix += '/';
 }
 
 // An object that is missing is no surprise where the commit is known not to be here as a whole.
@@ -142,6 +167,7 @@ CheckoutResult CheckOut(Shared<OstreeRepo> handle, const CheckoutSpec& spec, Job
     auto source = FindSource(tree, spec, spec.allowNoent);
     if (!source) return {};
     auto plan = PlanOf(handle.get(), spec, std::move(*source));
+    AddPolicy(plan, handle.get(), spec, job.cancellable());
     if (spec.from) plan.from = FindFrom(handle, spec, plan, job.cancellable());
     return {RunCheckout(plan, handle.get(), job.cancellable(), ReporterOf(job))};
   } catch (Failure& failure) {

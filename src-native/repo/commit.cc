@@ -94,6 +94,10 @@ CommitPlan PlanOf(OstreeRepo* handle, const CommitSpec& spec, GCancellable* canc
   plan.skip = spec.skip;
   plan.skip_globs = spec.skipGlobs;
   if (spec.askSkips) plan.ask_skips = AskThrough(*spec.askSkips, cancellable);
+  if (spec.selinux) {
+    plan.policy = PolicyOf(handle, *spec.selinux, plan, cancellable);
+    plan.labels_usr_etc_as_etc = spec.selinux->labelingEpoch > 0;
+  }
   plan.consume = spec.consume;
   if (spec.devino) plan.devino = *spec.devino;
   plan.cache = spec.cache;

@@ -13,6 +13,7 @@
 #include "engine/plan.h"
 #include "file_set.h"
 #include "ref_update.h"
+#include "selinux.h"
 
 namespace ostree {
 
@@ -63,6 +64,7 @@ struct CommitSpec {
   std::map<std::string, StatOverrideSpec> statOverride;
   std::vector<std::string> skip, skipGlobs;
   std::optional<std::shared_ptr<ByteChannel>> askSkips;  // who says what else to leave out
+  std::optional<SelinuxSpec> selinux;
   bool generateSizes = false, consume = false;
   std::optional<std::shared_ptr<DevInoHandle>> devino;
   bool skipIfUnchanged = false;
@@ -91,6 +93,7 @@ struct CommitSpec {
     field("skip", skip);
     field("skipGlobs", skipGlobs);
     field("askSkips", askSkips);
+    field("selinux", selinux);
     field("generateSizes", generateSizes);
     field("consume", consume);
     field("devino", devino);

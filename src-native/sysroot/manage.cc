@@ -2,6 +2,7 @@
 
 #include <algorithm>
 
+#include "policy.h"
 #include "sysroot.h"
 #include "write.h"
 
@@ -92,7 +93,10 @@ Napi::Value SysrootPin(const Napi::CallbackInfo& info) {
     if (ostree_deployment_is_staged(deployment.get()))
       throw Failure("NOT_SUPPORTED", "'" + id + "' is staged: it can be pinned once it is finished");
     RequireOrigin(deployment.get());  // libostree would say yes and pin nothing
-    Try(ostree_sysroot_deployment_set_pinned, sysroot->get(), deployment.get(), pinned);
+    {
+      DeploymentPolicies policies(*sysroot, {deployment}, nullptr);
+      Try(ostree_sysroot_deployment_set_pinned, sysroot->get(), deployment.get(), pinned);
+    }
     sysroot->Load(nullptr);
     return TakeSnapshot(*sysroot);
   });
@@ -109,7 +113,11 @@ Napi::Value SysrootSetOrigin(const Napi::CallbackInfo& info) {
     sysroot->LoadForChange(job.cancellable());
     auto deployment = FindDeployment(*sysroot, id);
     auto origin = OriginWith(deployment.get(), refspec);
-    Try(ostree_sysroot_write_origin_file, sysroot->get(), deployment.get(), origin.get(), job.cancellable());
+    {
+      DeploymentPolicies policies(*sysroot, {deployment}, job.cancellable());
+      Try(ostree_sysroot_write_origin_file, sysroot->get(), deployment.get(), origin.get(),
+          job.cancellable());
+    }
     sysroot->Load(nullptr);
     return TakeSnapshot(*sysroot);
   });

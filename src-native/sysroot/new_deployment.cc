@@ -3,6 +3,7 @@
 #include "core/main_context.h"
 #include "engine/tree_check.h"
 #include "finalize.h"
+#include "policy.h"
 #include "sysroot.h"
 #include "write.h"
 
@@ -33,23 +34,23 @@ class Strv {
 
 using DeployTree = decltype(ostree_sysroot_deploy_tree_with_options);
 
-Shared<OstreeDeployment> DeployTreeWith(DeployTree* deploy, OstreeSysroot* sysroot, NewDeployment& plan,
+Shared<OstreeDeployment> DeployTreeWith(DeployTree* deploy, const Sysroot& sysroot, NewDeployment& plan,
                                         GCancellable* cancellable) {
   Strv initrds(plan.initrds);
   OstreeSysrootDeployTreeOpts options = {};
   options.override_kernel_argv = plan.kernel_args.get();
   options.overlay_initrds = plan.initrds.empty() ? nullptr : initrds.get();
   Shared<OstreeDeployment> deployment;
-  Try(deploy, sysroot, plan.stateroot.c_str(), plan.checksum.c_str(), plan.origin.get(), plan.merge.get(),
-      &options, Out(deployment), cancellable);
+  DeploymentPolicies policies(sysroot, {plan.merge}, cancellable);  // whose /etc it takes over
+  Try(deploy, sysroot.get(), plan.stateroot.c_str(), plan.checksum.c_str(), plan.origin.get(),
+      plan.merge.get(), &options, Out(deployment), cancellable);
   return deployment;
 }
 
 Changed Stage(Sysroot& sysroot, NewDeployment& plan, Job& job) {
   // Before, so that a shutdown in between does not finish it.
   if (plan.lock_finalization) LockFinalization();
-  auto deployment =
-      DeployTreeWith(ostree_sysroot_stage_tree_with_options, sysroot.get(), plan, job.cancellable());
+  auto deployment = DeployTreeWith(ostree_sysroot_stage_tree_with_options, sysroot, plan, job.cancellable());
   Changed changed;
   changed.id = IdOf(deployment.get());
   changed.deployments = TakeSnapshot(sysroot);
@@ -69,7 +70,7 @@ Changed DeployNow(Sysroot& sysroot, NewDeployment& plan, DeployProgress& progres
   auto* handle = sysroot.get();
   Shared<OstreeDeployment> deployment;
   try {
-    deployment = DeployTreeWith(ostree_sysroot_deploy_tree_with_options, handle, plan, job.cancellable());
+    deployment = DeployTreeWith(ostree_sysroot_deploy_tree_with_options, sysroot, plan, job.cancellable());
     ThrowIfCancelled(job.cancellable());
   } catch (const Failure&) {
     CleanUpFailed(sysroot);
@@ -77,8 +78,13 @@ Changed DeployNow(Sysroot& sysroot, NewDeployment& plan, DeployProgress& progres
   }
   progress.Phase("write");
   // Not cancellable: half of it is no state to be in.
-  Try(ostree_sysroot_simple_write_deployment, handle, plan.stateroot.c_str(), deployment.get(),
-      plan.merge.get(), plan.flags, nullptr);
+  {
+    auto all = Deployments(sysroot);
+    all.push_back(deployment);
+    DeploymentPolicies policies(sysroot, all, nullptr);
+    Try(ostree_sysroot_simple_write_deployment, handle, plan.stateroot.c_str(), deployment.get(),
+        plan.merge.get(), plan.flags, nullptr);
+  }
   progress.Phase("cleanup");
   auto changed = AfterChange(sysroot);
   changed.id = IdOf(deployment.get());
@@ -97,6 +103,7 @@ Changed Deploy(Sysroot& sysroot, NewDeployment& plan, DeployProgress& progress, 
   if (plan.stage) RequireBooted(sysroot);
   CheckBootLoader(sysroot, 1);
   CheckWholeCommit(sysroot.repo_handle(), Checksum::FromHex(plan.checksum), job.cancellable());
+  CheckCommitPolicy(sysroot, plan.checksum, job.cancellable());
   RequireDescriptors(kDescriptorsOfMany);
   // What earlier attempts left.
   PrepareCleanUp(sysroot, job.cancellable());

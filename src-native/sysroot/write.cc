@@ -6,6 +6,7 @@
 #include <set>
 
 #include "engine/tree_check.h"
+#include "policy.h"
 #include "repo/collection_refs.h"
 #include "repo/ref_targets.h"
 #include "repo/summary_commits.h"
@@ -43,8 +44,11 @@ Changed WriteDeployments(Sysroot& sysroot, const DeploymentList& deployments) {
   auto array = Shared<GPtrArray>::Take(g_ptr_array_new());
   for (const auto& deployment : deployments) g_ptr_array_add(array.get(), deployment.get());
   OstreeSysrootWriteDeploymentsOpts options = {};
-  // Not cancellable: half of it is no state to be in.
-  Try(ostree_sysroot_write_deployments_with_options, sysroot.get(), array.get(), &options, nullptr);
+  {
+    DeploymentPolicies policies(sysroot, deployments, nullptr);
+    // Not cancellable: half of it is no state to be in.
+    Try(ostree_sysroot_write_deployments_with_options, sysroot.get(), array.get(), &options, nullptr);
+  }
   return AfterChange(sysroot);
 }
 

@@ -9,6 +9,7 @@ import { expect } from 'vitest';
 
 import { snapshot } from '../../support/snapshot.js';
 import { temporaryDirectory, writeTree } from '../../support/repo.js';
+import { labelsOf, policyRoot, whyNoLabels } from '../../support/selinux.js';
 import { FILES, lines, pair, type Rows } from './pair.js';
 
 async function all<T>(items: AsyncIterable<T>): Promise<T[]> {
@@ -106,6 +107,15 @@ export const readRows: Rows = {
     const content = async (root: string) =>
       Object.entries(await snapshot(root)).map(([path, what]) => [path, what.replace(/ mtime=\d+/, '')]);
     expect(await content(mine)).toEqual(await content(other));
+    if (whyNoLabels) return;
+    const selinuxPolicy = await policyRoot();
+    const [labelled, expected] = [join(dir, 'labelled'), join(dir, 'expected')];
+    await ours.checkout('main', labelled, { subpath: '/etc', selinuxPolicy, selinuxPrefix: '/usr/bin' });
+    const flags = [`--selinux-policy=${selinuxPolicy}`, '--selinux-prefix=/usr/bin', '--subpath=/etc'];
+    await theirs('checkout', ...flags, 'main', expected);
+    const labels = await labelsOf(labelled);
+    expect(labels).toEqual(await labelsOf(expected));
+    expect(labels).toHaveProperty('hosts', 'system_u:object_r:bin_t:s0');
   },
 
   'ostree export': async () => {

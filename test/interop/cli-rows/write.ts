@@ -5,6 +5,7 @@ import { Repo } from 'ostree';
 import { expect } from 'vitest';
 
 import { cliRepo, ostree, temporaryDirectory, writeTree } from '../../support/repo.js';
+import { policyFiles, policyRoot, whyNoSelinux } from '../../support/selinux.js';
 import { FILES, lines, pair, type Rows, stateOf, TIME } from './pair.js';
 
 const timestamp = new Date(1_700_000_000_000);
@@ -84,6 +85,16 @@ export const writeRows: Rows = {
     });
     const args = ['--tree=ref=main^', '--tree=ref=main', '--branch=composed', `--timestamp=${TIME}`];
     expect(composed.checksum).toBe(await theirs('commit', ...args));
+    await same();
+    if (whyNoSelinux) return;
+    const policy = await policyRoot();
+    await writeTree(dir, policyFiles('etc/selinux'));
+    const branch = 'labelled';
+    const labelled = await ours.commit({ tree: { dir }, branch, timestamp, selinux: { policy } });
+    const flags = [`--tree=dir=${dir}`, `--branch=${branch}`, `--timestamp=${TIME}`];
+    expect(labelled.checksum).toBe(await theirs('commit', ...flags, `--selinux-policy=${policy}`));
+    const own = await ours.commit({ tree: { dir }, branch, timestamp, selinux: { fromBase: true } });
+    expect(own.checksum).toBe(await theirs('commit', ...flags, '--selinux-policy-from-base'));
     await same();
   },
 
