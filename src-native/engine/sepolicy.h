@@ -38,7 +38,7 @@ class SePolicy {
 
   const std::string name_;
   Shared<OstreeSePolicy> policy_;
-  // Of libselinux's lookups nobody says that threads may share a policy, and some of it they do not.
+  // Nothing says that threads may share a policy of libselinux, whose lookups count in it without a lock.
   mutable std::mutex mutex_;
   mutable std::unordered_set<std::string> labels_;
 };

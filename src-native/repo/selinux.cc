@@ -35,6 +35,17 @@ void MakeDir(const std::string& path) {
   if (mkdir(path.c_str(), 0755) < 0) throw Failure::Errno("mkdir", path);
 }
 
+void CheckOut(OstreeRepo* repo, const DirContents::Dir& selinux, const std::string& root,
+              GCancellable* cancellable) {
+  MakeDir(root + "/usr");
+  MakeDir(root + "/usr/etc");
+  CheckoutPlan plan;
+  plan.destination = root + "/usr/etc/selinux";
+  plan.source = {selinux.contents.Hex(), selinux.metadata.Hex(), {}, {}};
+  plan.user_mode = true;
+  RunCheckout(plan, repo, cancellable, {});
+}
+
 // Of `fromBase`: the directory of the commit that the tree starts from.
 std::shared_ptr<const SePolicy> OfSource(OstreeRepo* repo, const TreeSource& source,
                                          GCancellable* cancellable) {
@@ -71,20 +82,19 @@ std::shared_ptr<const SePolicy> PolicyAt(const std::string& path, GCancellable* 
 std::shared_ptr<const SePolicy> PolicyIn(OstreeRepo* repo, const Checksum& contents,
                                          GCancellable* cancellable) {
   RequireSelinux();
-  ScratchDirectory scratch;
   auto usr = Child(repo, contents, "usr");
   auto etc = usr ? Child(repo, usr->contents, "etc") : std::nullopt;
   auto selinux = etc ? Child(repo, etc->contents, "selinux") : std::nullopt;
-  if (selinux) {
-    MakeDir(scratch.path() + "/usr");
-    MakeDir(scratch.path() + "/usr/etc");
-    CheckoutPlan plan;
-    plan.destination = scratch.path() + "/usr/etc/selinux";
-    plan.source = {selinux->contents.Hex(), selinux->metadata.Hex(), {}, {}};
-    plan.user_mode = true;
-    RunCheckout(plan, repo, cancellable, {});
+  ScratchDirectory scratch;
+  try {
+    if (selinux) CheckOut(repo, *selinux, scratch.path(), cancellable);
+    return Load(scratch.path(), "/", cancellable);
+  } catch (Failure& failure) {
+    // Of the commit, not of this machine.
+    failure.message = "In the commit that the policy is taken from: " + failure.message;
+    if (failure.path && failure.path->starts_with(scratch.path())) failure.path->erase(0, scratch.path().size());
+    throw;
   }
-  return Load(scratch.path(), "the commit", cancellable);
 }
 
 std::shared_ptr<const SePolicy> PolicyOf(OstreeRepo* repo, const SelinuxSpec& spec, const CommitPlan& plan,

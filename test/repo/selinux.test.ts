@@ -424,14 +424,18 @@ with tarfile.open(sys.argv[1], 'w') as tar:
       for (const ref of process.argv.slice(2))
         await repo.commit({ tree: { ref }, selinux: { fromBase: true } }).then(
           () => console.log('made'),
-          (error) => console.log(error.code),
+          (error) => console.log(error.code, error.path),
         );
       await repo.close();
       `,
       [cli.path, whole, off, 'damaged'],
       { env: { TMPDIR: temporary } },
     );
-    expect(stdout.split('\n')).toEqual(['made', 'INVALID_ARGUMENT', 'CORRUPT']);
+    expect(stdout.split('\n')).toEqual([
+      'made',
+      'INVALID_ARGUMENT /usr/etc/selinux/made/policy/policy.0',
+      `CORRUPT ${path}`,
+    ]);
     expect(exitCode).toBe(0);
     expect(await readdir(temporary)).toEqual([]);
   });
