@@ -9,6 +9,10 @@ class ArgumentValueError extends RangeError {
   readonly code = 'ERR_INVALID_ARG_VALUE';
 }
 
+class IllegalConstructorError extends TypeError {
+  readonly code = 'ERR_ILLEGAL_CONSTRUCTOR';
+}
+
 function describe(value: unknown): string {
   if (value === null || value === undefined) return String(value);
   if (typeof value === 'object') return `an instance of ${value.constructor?.name ?? 'Object'}`;
@@ -23,6 +27,12 @@ export function typeError(name: string, expected: string, value: unknown): TypeE
 /** A RangeError with code ERR_INVALID_ARG_VALUE. */
 export function valueError(name: string, problem: string): RangeError {
   return new ArgumentValueError(`${name} ${problem}`);
+}
+
+/** Throws a TypeError with code ERR_ILLEGAL_CONSTRUCTOR where somebody else than this package calls a constructor. */
+export function checkMade(made: unknown, member: string, what: string, instead: string): void {
+  if (typeof made !== 'object' || made === null || !(member in made))
+    throw new IllegalConstructorError(`A ${what} cannot be made with new: use ${instead}`);
 }
 
 export function checkString(value: unknown, name: string): asserts value is string {

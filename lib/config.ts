@@ -4,6 +4,7 @@ import type { CallOptions } from './call.js';
 import { checkArray, checkString, typeError, valueError } from './check.js';
 import { native } from './native.js';
 import type { RepoInner } from './repo-inner.js';
+import { shown } from './show.js';
 
 /** 'core.mode', or 'remote "origin".url': the section ends at the first dot behind it. */
 const KEY = /^(?<group>[^."\][]+(?:"[^"\][]*")?)\.(?<key>[^=[\]\s][^=[\]]*)$/;
@@ -47,6 +48,10 @@ function text(value: ConfigValue): string {
 export class RepoConfig {
   readonly #repo: RepoInner;
   readonly #changed: (info: RepoInfo) => void;
+
+  static {
+    shown(this, (it) => (#repo in it ? { repo: it.#repo.path } : undefined));
+  }
 
   /** @internal */
   constructor(repo: RepoInner, changed: (info: RepoInfo) => void) {

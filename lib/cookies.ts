@@ -14,6 +14,7 @@ export interface CookieName {
 }
 
 export interface Cookie extends CookieName {
+import { shown } from './show.js';
   value: string;
   /** Over https only. */
   secure?: boolean | undefined;
@@ -64,6 +65,10 @@ export class RemoteCookies {
 
   /**
    * Adds a cookie, as `ostree remote add-cookie` does. One of the same name stays; the later one counts.
+  static {
+    shown(this, (it) => (#repo in it ? { repo: it.#repo.path } : undefined));
+  }
+
    *
    * @throws {OstreeError} `NOT_FOUND` when there is no such remote
    */

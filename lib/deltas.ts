@@ -14,6 +14,7 @@ import {
 import type { ObjectName } from './errors.js';
 import { native } from './native.js';
 import type { RepoInner } from './repo-inner.js';
+import { shown } from './show.js';
 import type { Checksum, Rev } from './types.js';
 import { type VerifyOptions, type VerifyResult, checkVerifyOptions, verifySigned } from './verify.js';
 
@@ -101,6 +102,10 @@ const REINDEX: Names<ReindexOptions> = { signal: true, to: true };
 /** `repo.deltas`. Names are `FROM-TO`, or `TO` for a delta from nothing, in checksums of commits. */
 export class Deltas {
   readonly #repo: RepoInner;
+
+  static {
+    shown(this, (it) => (#repo in it ? { repo: it.#repo.path } : undefined));
+  }
 
   /** @internal */
   constructor(repo: RepoInner) {

@@ -2,6 +2,7 @@
 import type { DevInoHandle } from '../typings/addon.js';
 import { typeError } from './check.js';
 import { native } from './native.js';
+import { shown } from './show.js';
 
 let handleOf: (cache: DevInoCache) => DevInoHandle;
 
@@ -20,6 +21,7 @@ export class DevInoCache {
 
   static {
     handleOf = (cache) => cache.#native;
+    shown(this, (cache) => (#native in cache ? { size: cache.size } : undefined));
   }
 
   /** How many files it remembers. */

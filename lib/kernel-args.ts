@@ -11,6 +11,7 @@ import {
 } from './check.js';
 import { fromNative } from './errors.js';
 import { native } from './native.js';
+import { shown } from './show.js';
 
 /** Changes to a list of kernel arguments, made in this order. */
 export interface KernelArgsEdit {
@@ -77,6 +78,10 @@ export function nativeEdit(edit: KernelArgsEdit): Required<Record<keyof KernelAr
 /** A list of kernel arguments in memory. Wraps `OstreeKernelArgs`; methods that change it return it. */
 export class KernelArgs implements Iterable<string> {
   #args: string[] = [];
+
+  static {
+    shown(this, (list) => (#args in list ? list.#args : undefined));
+  }
 
   constructor(args: Iterable<string> = []) {
     // A string is an iterable, too: of letters.

@@ -7,6 +7,7 @@ import { Lifetime } from './lifetime.js';
 import { native } from './native.js';
 import { Repo } from './repo.js';
 import { innerOf, type RepoInner } from './repo-inner.js';
+import { shown } from './show.js';
 
 export interface LockOptions extends CallOptions {
   /** Milliseconds to wait for others, of this process or another, before LOCKED. 30 000 unless given. */
@@ -22,6 +23,12 @@ export class RepoLock implements AsyncDisposable {
   readonly #native: LockHandle;
   readonly #lifetime: Lifetime;
   readonly #forget: () => void;
+
+  static {
+    shown(this, (lock) =>
+      #lifetime in lock ? { repo: lock.repo.path, released: lock.#lifetime.closed } : undefined,
+    );
+  }
 
   /** @internal Use {@link Repo.lock}. */
   constructor(lock: LockHandle, repo: Repo, owner: RepoInner) {

@@ -5,6 +5,7 @@ import { checkBoolean, checkRefspec } from './check.js';
 import { type Deployment, idOf } from './deployment.js';
 import { checkKernelArgsEdit, type KernelArgsEdit, nativeEdit } from './kernel-args.js';
 import { native } from './native.js';
+import { shown } from './show.js';
 import { changing, locked, made, type SysrootInner, taken } from './sysroot-inner.js';
 
 /** A deployment, or its id; never an index, which may come to mean another one. */
@@ -87,6 +88,12 @@ export class DeploymentKernelArgs {
   constructor(sysroot: SysrootInner, deployment: DeploymentOrId) {
     this.#sysroot = sysroot;
     this.#id = idOf(deployment);
+  static {
+    shown(this, (args) =>
+      #sysroot in args ? { sysroot: args.#sysroot.path, deployment: args.#id } : undefined,
+    );
+  }
+
   }
 
   /** As they are on disk now, without `ostree=`. Wraps `ostree_deployment_get_bootconfig()`. */

@@ -20,6 +20,7 @@ import { withJson } from './json.js';
 import { native } from './native.js';
 import { configEntries, type RemoteConfig, remoteConfig, type RemoteSettings } from './remote-options.js';
 import type { RepoInner } from './repo-inner.js';
+import { shown } from './show.js';
 import type { Checksum } from './types.js';
 
 /** GPG public keys: binary or armoured data, armoured text, or the paths of key files. */
@@ -199,6 +200,10 @@ export class Remotes {
   /** The cookies sent to each remote. */
   readonly cookies: RemoteCookies;
   readonly #repo: RepoInner;
+
+  static {
+    shown(this, (it) => (#repo in it ? { repo: it.#repo.path } : undefined));
+  }
 
   /** @internal */
   constructor(repo: RepoInner) {

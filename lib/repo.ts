@@ -3,7 +3,15 @@ import type { Readable } from 'node:stream';
 
 import type { OpenedRepo, RepoInfo, RepoSpec } from '../typings/addon.js';
 import { type CallOptions, run } from './call.js';
-import { type Names, checkBoolean, checkCollectionId, checkName, checkOneOf, checkOptions } from './check.js';
+import {
+  type Names,
+  checkBoolean,
+  checkCollectionId,
+  checkMade,
+  checkName,
+  checkOneOf,
+  checkOptions,
+} from './check.js';
 import { checkout, type CheckoutOptions, type CheckoutResult } from './checkout.js';
 import { commit, type CommitOptions, type CommitResult, type MetadataInput } from './commit.js';
 import { RepoConfig } from './config.js';
@@ -26,6 +34,7 @@ import {
   type RepoMode,
   setInner,
 } from './repo-inner.js';
+import { shown } from './show.js';
 import { Summary } from './summary.js';
 import { Remotes } from './remotes.js';
 import { exportTar, type ExportTarOptions } from './tar.js';
@@ -56,9 +65,16 @@ export class Repo extends RepoExchange implements AsyncDisposable {
   /** Shared: what lent it closes it, a lock or a sysroot, say. */
   readonly #native: 'owned' | 'shared';
 
+  static {
+    shown(this, (repo) =>
+      #inner in repo ? { path: repo.path, mode: repo.mode, closed: repo.#inner.lifetime.closed } : undefined,
+    );
+  }
+
   /** @internal Use {@link Repo.open} or {@link Repo.create}. */
   constructor(opened: OpenedRepo, spec?: RepoSpec, handle: 'owned' | 'shared' = 'owned') {
     super();
+    checkMade(opened, 'handle', 'Repo', 'Repo.open() or Repo.create()');
     this.#native = handle;
     this.#info = opened.info;
     this.#inner = {

@@ -6,6 +6,7 @@ import { type MetadataInput, signNew } from './commit.js';
 import { withJson } from './json.js';
 import { native } from './native.js';
 import type { RepoInner } from './repo-inner.js';
+import { shown } from './show.js';
 import { type Signer, checkSigners, isGpg, metadataKey, nativeGpgSigner, signaturesBy } from './sign.js';
 import { inTurn } from './turns.js';
 import type { Checksum } from './types.js';
@@ -108,6 +109,10 @@ const READ: Names<ReadSummaryOptions> = { signal: true, variants: true };
 /** `repo.summary`: the file that lists the refs, which those who pull read first. */
 export class Summary {
   readonly #repo: RepoInner;
+
+  static {
+    shown(this, (it) => (#repo in it ? { repo: it.#repo.path } : undefined));
+  }
 
   /** @internal */
   constructor(repo: RepoInner) {

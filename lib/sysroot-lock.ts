@@ -7,6 +7,7 @@ import { run } from './call.js';
 import { OstreeError } from './errors.js';
 import { Lifetime } from './lifetime.js';
 import { native } from './native.js';
+import { shown } from './show.js';
 
 /** As long as others are given for a repository's lock. */
 export const LOCK_TIMEOUT = 30_000;
@@ -82,11 +83,19 @@ export class SysrootLock implements AsyncDisposable {
   readonly #locking: SysrootLocking;
   readonly #sysroot: Lifetime;
   readonly #lifetime: Lifetime;
+  readonly #path: string;
+
+  static {
+    shown(this, (lock) =>
+      #lifetime in lock ? { sysroot: lock.#path, released: lock.#lifetime.closed } : undefined,
+    );
+  }
 
   /** @internal Use `sysroot.lock()`. */
   constructor(locking: SysrootLocking, sysroot: Lifetime, path: string) {
     this.#locking = locking;
     this.#sysroot = sysroot;
+    this.#path = path;
     this.#lifetime = new Lifetime(`The lock of the sysroot ${path}`);
     this.#lifetime.watch(this);
   }

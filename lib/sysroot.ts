@@ -1,7 +1,7 @@
 import { resolve } from 'node:path';
 
 import { type CallOptions, run } from './call.js';
-import { type Names, checkInteger, checkName, checkOptions } from './check.js';
+import { type Names, checkInteger, checkMade, checkName, checkOptions } from './check.js';
 import { type ConfigDiff, configDiff } from './config-diff.js';
 import { deploy, type DeployOptions, checkStateroot } from './deploy.js';
 import { type Deployment, type DeploymentSnapshot, snapshotOf } from './deployment.js';
@@ -16,6 +16,7 @@ import { native } from './native.js';
 import * as reboot from './reboot.js';
 import { Repo } from './repo.js';
 import { innerOf } from './repo-inner.js';
+import { shown } from './show.js';
 import { SysrootStatus } from './status.js';
 import { locked, type SysrootInner } from './sysroot-inner.js';
 import { LOCK_TIMEOUT, SysrootLock, SysrootLocking } from './sysroot-lock.js';
@@ -50,8 +51,22 @@ export class Sysroot implements AsyncDisposable {
   readonly #inner: SysrootInner;
   #snapshot: DeploymentSnapshot;
 
+  static {
+    shown(this, (sysroot) =>
+      #inner in sysroot
+        ? {
+            path: sysroot.path,
+            booted: sysroot.booted?.id ?? null,
+            deployments: sysroot.deployments.map(({ id }) => id),
+            closed: sysroot.#inner.lifetime.closed,
+          }
+        : undefined,
+    );
+  }
+
   /** @internal Use {@link Sysroot.open} or {@link Sysroot.init}. */
   constructor(path: string, opened: OpenedSysroot) {
+    checkMade(opened, 'handle', 'Sysroot', 'Sysroot.open() or Sysroot.init()');
     this.repo = new Repo(opened.repo, undefined, 'shared');
     this.#snapshot = snapshotOf(opened.deployments);
     this.#inner = {

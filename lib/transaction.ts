@@ -6,6 +6,7 @@ import {
   checkBoolean,
   checkChecksum,
   checkFunction,
+  checkMade,
   checkOptions,
   checkSignal,
   valueError,
@@ -29,6 +30,7 @@ import {
 } from './refs.js';
 import { Repo } from './repo.js';
 import { innerOf, type RepoInner } from './repo-inner.js';
+import { shown } from './show.js';
 import type { Signer } from './sign.js';
 import { whileAnswering } from './skip-questions.js';
 import { readFile, type ReadFileOptions, type ReadStringOptions } from './tree.js';
@@ -76,8 +78,15 @@ export class Transaction implements AsyncDisposable {
     this.repo = view;
     this.#native = transaction;
     this.#lifetime = new Lifetime(`The transaction on ${view.path}`);
+  static {
+    shown(this, (txn) =>
+      #lifetime in txn ? { repo: txn.repo.path, stats: txn.stats, closed: txn.#lifetime.closed } : undefined,
+    );
+  }
+
     this.#lifetime.watch(this);
     // What runs on the view runs inside the transaction; the end closes the view itself, in its order.
+    checkMade(view, 'path', 'Transaction', 'repo.begin() or repo.transaction()');
     this.#lifetime.adopt(innerOf(view).lifetime, () => Promise.resolve());
     this.#forget = owner.lifetime.adopt(this.#lifetime, () => this.abort());
   }
