@@ -4,7 +4,7 @@ import { AsyncResource } from 'node:async_hooks';
 
 import type { Call } from '../typings/addon.js';
 import { onAbort } from './abort.js';
-import { checkFunction, checkOptions, checkSignal } from './check.js';
+import { checkFunction, checkOptionsObject, checkSignal } from './check.js';
 import { fromNative } from './errors.js';
 import { outside } from './inside.js';
 import { native } from './native.js';
@@ -41,7 +41,7 @@ export async function run<T, P = never>(
   start: (call: Call) => Promise<T>,
   started?: (cancel: () => void) => void,
 ): Promise<T> {
-  checkOptions(options);
+  checkOptionsObject(options);
   const { signal, onProgress } = options;
   checkSignal(signal);
   if (onProgress !== undefined) checkFunction(onProgress, 'options.onProgress');

@@ -87,10 +87,17 @@ export function checkKnown(value: object, known: object, name = 'options'): void
   }
 }
 
-/** @param known - the {@link Names} of the options, where there are more than a signal */
-export function checkOptions(value: unknown, known?: object): asserts value is object {
+/** The options of a part of a method, which has looked at their names. */
+export function checkOptionsObject(value: unknown): asserts value is object {
   checkObject(value, 'options');
-  if (known !== undefined) checkKnown(value, known);
+}
+
+const CALL = { signal: true };
+
+/** @param known - the {@link Names} of the options, where there are more than a signal */
+export function checkOptions(value: unknown, known: object = CALL): asserts value is object {
+  checkOptionsObject(value);
+  checkKnown(value, known);
 }
 
 export function checkSignal(value: unknown): asserts value is AbortSignal | undefined {

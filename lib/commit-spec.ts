@@ -12,6 +12,7 @@ import {
   checkName,
   checkObject,
   checkOptions,
+  checkOptionsObject,
   checkRef,
   checkRev,
   checkString,
@@ -291,7 +292,7 @@ function copySource(source: TreeSource): TreeSource {
 export function snapshot<O extends Pick<CommitOptions, 'tree' | 'metadata' | 'detachedMetadata'>>(
   options: O,
 ): O {
-  checkOptions(options);
+  checkOptionsObject(options);
   const { tree, metadata, detachedMetadata } = options;
   return {
     ...options,

@@ -1,5 +1,6 @@
 // What the administrator changed in /etc.
 import type { CallOptions } from './call.js';
+import { checkOptions } from './check.js';
 import { idOf } from './deployment.js';
 import type { DeploymentOrId } from './manage.js';
 import { native } from './native.js';
@@ -43,5 +44,6 @@ export async function configDiff(
   options: CallOptions,
 ): Promise<ConfigDiff> {
   const id = deployment === undefined ? undefined : idOf(deployment);
+  checkOptions(options);
   return await sysroot.lifetime.run(options, (call) => native().sysrootConfigDiff(sysroot.native, id, call));
 }

@@ -1,7 +1,7 @@
 // The config file of a repository.
 import type { KeyValue, RepoInfo } from '../typings/addon.js';
 import type { CallOptions } from './call.js';
-import { checkArray, checkString, typeError, valueError } from './check.js';
+import { checkArray, checkOptions, checkString, typeError, valueError } from './check.js';
 import { native } from './native.js';
 import type { RepoInner } from './repo-inner.js';
 import { shown } from './show.js';
@@ -69,6 +69,7 @@ export class RepoConfig {
 
   /** Every section, with its keys. Wraps `ostree_repo_copy_config()`. */
   async toObject(options: CallOptions = {}): Promise<Record<string, Record<string, string>>> {
+    checkOptions(options);
     const sections = await this.#repo.lifetime.run(options, (call) =>
       native().configRead(this.#repo.native, call),
     );
@@ -87,6 +88,7 @@ export class RepoConfig {
 
   async #write(name: string, value: string | null, options: CallOptions): Promise<void> {
     const { group, key } = split(name);
+    checkOptions(options);
     this.#changed(
       await this.#repo.lifetime.run(options, (call) =>
         native().configWrite(this.#repo.native, group, key, value, call),

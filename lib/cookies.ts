@@ -1,9 +1,20 @@
 // The cookies that libostree sends to a remote.
 import type { Cookie as NativeCookie } from '../typings/addon.js';
 import type { CallOptions } from './call.js';
-import { checkBoolean, checkObject, checkRemoteName, checkString, typeError, valueError } from './check.js';
+import {
+  type Names,
+  checkBoolean,
+  checkKnown,
+  checkObject,
+  checkOptions,
+  checkRemoteName,
+  checkString,
+  typeError,
+  valueError,
+} from './check.js';
 import { native } from './native.js';
 import type { RepoInner } from './repo-inner.js';
+import { shown } from './show.js';
 
 /** What names a cookie. */
 export interface CookieName {
@@ -14,7 +25,6 @@ export interface CookieName {
 }
 
 export interface Cookie extends CookieName {
-import { shown } from './show.js';
   value: string;
   /** Over https only. */
   secure?: boolean | undefined;
@@ -28,8 +38,18 @@ function checkWord(value: unknown, name: string): asserts value is string {
   if (!/^\S+$/.test(value)) throw valueError(name, 'must not be empty or contain white space');
 }
 
+const COOKIE: Names<Cookie> = {
+  domain: true,
+  path: true,
+  name: true,
+  value: true,
+  secure: true,
+  expires: true,
+};
+
 function checkCookieName(cookie: unknown): asserts cookie is CookieName {
   checkObject(cookie, 'cookie');
+  checkKnown(cookie, COOKIE, 'cookie');
   for (const part of ['domain', 'path', 'name'] as const) checkWord(cookie[part], `cookie.${part}`);
   if (String(cookie['domain']).startsWith('#'))
     throw valueError('cookie.domain', 'must not begin with a #, which makes the line a comment');
@@ -45,6 +65,10 @@ function in25Years(): Date {
 export class RemoteCookies {
   readonly #repo: RepoInner;
 
+  static {
+    shown(this, (it) => (#repo in it ? { repo: it.#repo.path } : undefined));
+  }
+
   /** @internal */
   constructor(repo: RepoInner) {
     this.#repo = repo;
@@ -57,6 +81,7 @@ export class RemoteCookies {
    */
   async list(remote: string, options: CallOptions = {}): Promise<Required<Cookie>[]> {
     checkRemoteName(remote);
+    checkOptions(options);
     const cookies = await this.#repo.lifetime.run(options, (call) =>
       native().remoteCookieList(this.#repo.native, remote, call),
     );
@@ -65,15 +90,12 @@ export class RemoteCookies {
 
   /**
    * Adds a cookie, as `ostree remote add-cookie` does. One of the same name stays; the later one counts.
-  static {
-    shown(this, (it) => (#repo in it ? { repo: it.#repo.path } : undefined));
-  }
-
    *
    * @throws {OstreeError} `NOT_FOUND` when there is no such remote
    */
   async add(remote: string, cookie: Cookie, options: CallOptions = {}): Promise<void> {
     checkRemoteName(remote);
+    checkOptions(options);
     checkCookieName(cookie);
     const { domain, path, name, value, secure = false, expires = in25Years() } = cookie;
     checkWord(value, 'cookie.value');
@@ -94,6 +116,7 @@ export class RemoteCookies {
    */
   async remove(remote: string, cookie: CookieName, options: CallOptions = {}): Promise<void> {
     checkRemoteName(remote);
+    checkOptions(options);
     checkCookieName(cookie);
     const { domain, path, name } = cookie;
     const raw: NativeCookie = { domain, path, name, value: '', secure: false, expires: 0 };

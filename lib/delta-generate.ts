@@ -183,7 +183,6 @@ async function generateUnder(
 }
 
 export async function generate(repo: RepoInner, options: GenerateDeltaOptions): Promise<GeneratedDelta> {
-  checkOptions(options);
   checkGenerateOptions(options);
   return await repo.lifetime.sequence(options, (signal) => generateUnder(repo, options, signal));
 }

@@ -1,6 +1,6 @@
 // Metadata beside a commit, which its checksum does not cover.
 import type { CallOptions } from './call.js';
-import { checkObject, checkRev } from './check.js';
+import { checkObject, checkOptions, checkRev } from './check.js';
 import type { MetadataInput } from './commit.js';
 import { native } from './native.js';
 import type { RepoInner } from './repo-inner.js';
@@ -14,5 +14,6 @@ export async function setDetachedMetadata(
 ): Promise<void> {
   checkRev(commit, 'commit');
   if (metadata !== null) checkObject(metadata, 'metadata');
+  checkOptions(options);
   await repo.lifetime.run(options, (call) => native().detachedSet(repo.native, commit, metadata, call));
 }

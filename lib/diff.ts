@@ -7,6 +7,7 @@ import {
   type Names,
   checkBoolean,
   checkInteger,
+  checkKnown,
   checkName,
   checkObject,
   checkOptions,
@@ -62,6 +63,7 @@ function side(value: unknown, name: string): DiffSideSpec {
   }
   if (typeof value !== 'object' || value === null || !('dir' in value))
     throw typeError(name, "a revision, or an object with 'dir'", value);
+  checkKnown(value, { dir: true }, name);
   checkName(value.dir, `${name}.dir`);
   return { dir: resolve(value.dir) };
 }
@@ -70,6 +72,7 @@ function owner(value: unknown, to: DiffSideSpec): { uid?: number; gid?: number }
   const result: { uid?: number; gid?: number } = {};
   if (value === undefined) return result;
   checkObject(value, 'options.owner');
+  checkKnown(value, { uid: true, gid: true }, 'options.owner');
   for (const id of ['uid', 'gid'] as const) {
     const number = value[id];
     if (number === undefined) continue;

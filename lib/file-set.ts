@@ -2,7 +2,15 @@
 import type { FileSetHandle, SetEntrySpec } from '../typings/addon.js';
 import { onAbort, untilAborted } from './abort.js';
 import { stepsUnder } from './call.js';
-import { checkInteger, checkObject, checkString, typeError, valueError } from './check.js';
+import {
+  type Names,
+  checkInteger,
+  checkKnown,
+  checkObject,
+  checkString,
+  typeError,
+  valueError,
+} from './check.js';
 import { native } from './native.js';
 import type { RepoInner } from './repo-inner.js';
 
@@ -258,6 +266,18 @@ export class FileSetWriter {
   }
 }
 
+/** Of an entry of any type: what is not for its own may be there, but undefined. */
+const ENTRY: Names<FileMetadata & { path: string; type: FileType; content: FileContent; target: string }> = {
+  path: true,
+  type: true,
+  mode: true,
+  uid: true,
+  gid: true,
+  xattrs: true,
+  content: true,
+  target: true,
+};
+
 async function addEntry(writer: FileSetWriter, value: unknown, name: string): Promise<void> {
   checkObject(value, name);
   const { content } = value;
@@ -278,9 +298,12 @@ async function addChecked(
   const { path, type = 'file', content, target } = value;
   checkEntryPath(path, `${name}.path`);
   const what = `the entry '${path}'`;
+  checkKnown(value, ENTRY, what);
   if (type !== 'file' && type !== 'symlink' && type !== 'directory')
     throw valueError(`${what}.type`, "must be 'file', 'symlink' or 'directory'");
   if (type !== 'directory' && /^\/*$/.test(path)) throw valueError(`${name}.path`, 'must be that of a file');
+  if (type !== 'file' && content !== undefined) throw valueError(`${what}.content`, `is not for a ${type}`);
+  if (type !== 'symlink' && target !== undefined) throw valueError(`${what}.target`, `is not for a ${type}`);
   const spec = entrySpec(value, type, path, what);
   if (type === 'symlink') {
     checkTarget(target, `${what}.target`);

@@ -1,6 +1,6 @@
 // What happens to a staged deployment as the system goes down.
 import type { CallOptions } from './call.js';
-import { checkBoolean } from './check.js';
+import { checkBoolean, checkOptions } from './check.js';
 import type { Deployment } from './deployment.js';
 import { native } from './native.js';
 import { locked as underLock, type SysrootInner } from './sysroot-inner.js';
@@ -18,6 +18,7 @@ export interface FinalizeState {
 }
 
 export async function finalizeState(sysroot: SysrootInner, options: CallOptions): Promise<FinalizeState> {
+  checkOptions(options);
   const { deployments, locked, failure } = await sysroot.lifetime.run(options, (call) =>
     native().sysrootFinalizeState(sysroot.native, call),
   );
@@ -30,6 +31,7 @@ export async function lockFinalization(
   options: CallOptions,
 ): Promise<void> {
   checkBoolean(locked, 'locked');
+  checkOptions(options);
   await underLock(sysroot, options, (step) =>
     step((call) => native().sysrootLockFinalization(sysroot.native, locked, call)),
   );

@@ -6,6 +6,7 @@ import {
   checkArray,
   checkBoolean,
   checkInteger,
+  checkKnown,
   checkName,
   checkObject,
   checkOneOf,
@@ -129,6 +130,7 @@ function splitFinders(finders: Finder[] | undefined): { finders?: string[]; urls
       continue;
     }
     checkObject(finder, name);
+    checkKnown(finder, { url: true }, name);
     checkUrl(finder.url, `${name}.url`);
     if (finder.url.length > MAX_URL)
       throw valueError(`${name}.url`, 'must not be longer than 4096 characters');
@@ -195,8 +197,8 @@ export async function pullFromRemotes(
 ): Promise<PullFromRemotesResult> {
   checkArray(found, 'found');
   if (found.length === 0) throw valueError('found', 'must not be empty: there is no remote to pull from');
-  const remotes = found.map((remote, i) => handleOf(remote, i));
   checkPullOptions(options);
+  const remotes = found.map((remote, i) => handleOf(remote, i));
   const { signal: _signal, onProgress: _onProgress, ...rest } = options;
   const { httpHeaders, networkRetries, appendUserAgent, ...given } = rest;
   const request = { ...given, fetch: fetchOptions({ httpHeaders, networkRetries, appendUserAgent }) };

@@ -3,7 +3,7 @@
 import type { Call } from '../typings/addon.js';
 import { onAbort } from './abort.js';
 import { type CallOptions, type RunOptions, run } from './call.js';
-import { type Names, checkOptions, checkSignal } from './check.js';
+import { type Names, checkOptions, checkOptionsObject, checkSignal } from './check.js';
 import { OstreeError } from './errors.js';
 import { inside, isInside } from './inside.js';
 
@@ -77,7 +77,7 @@ export class Lifetime {
    */
   async sequence<T>(options: CallOptions, body: (signal: AbortSignal) => Promise<T>): Promise<T> {
     this.check();
-    checkOptions(options);
+    checkOptionsObject(options);
     checkSignal(options.signal);
     options.signal?.throwIfAborted();
     return await this.continued(options, body);

@@ -1,7 +1,7 @@
 // What is done to deployments that are there.
 import type { Call, Changed, NativeDeployment } from '../typings/addon.js';
 import type { CallOptions } from './call.js';
-import { checkBoolean, checkRefspec } from './check.js';
+import { checkBoolean, checkOptions, checkRefspec } from './check.js';
 import { type Deployment, idOf } from './deployment.js';
 import { checkKernelArgsEdit, type KernelArgsEdit, nativeEdit } from './kernel-args.js';
 import { native } from './native.js';
@@ -11,20 +11,22 @@ import { changing, locked, made, type SysrootInner, taken } from './sysroot-inne
 /** A deployment, or its id; never an index, which may come to mean another one. */
 export type DeploymentOrId = Deployment | string;
 
-function change(
+async function change(
   sysroot: SysrootInner,
   options: CallOptions,
   start: (call: Call) => Promise<Changed>,
 ): Promise<Deployment | undefined> {
-  return changing(sysroot, options, async (step) => taken(sysroot, await step(start)));
+  checkOptions(options);
+  return await changing(sysroot, options, async (step) => taken(sysroot, await step(start)));
 }
 
-function edit(
+async function edit(
   sysroot: SysrootInner,
   options: CallOptions,
   start: (call: Call) => Promise<NativeDeployment[]>,
 ): Promise<void> {
-  return locked(sysroot, options, async (step) => void sysroot.update(await step(start)));
+  checkOptions(options);
+  await locked(sysroot, options, async (step) => void sysroot.update(await step(start)));
 }
 
 export async function makeDefault(
@@ -37,6 +39,7 @@ export async function makeDefault(
 }
 
 export async function rollBack(sysroot: SysrootInner, options: CallOptions): Promise<Deployment> {
+  checkOptions(options);
   return await changing(sysroot, options, async (step) =>
     made(sysroot, await step((call) => native().sysrootRollBack(sysroot.native, call))),
   );
@@ -74,6 +77,7 @@ export async function setOrigin(
 }
 
 export async function cleanup(sysroot: SysrootInner, options: CallOptions): Promise<void> {
+  checkOptions(options);
   await changing(sysroot, options, async (step) => {
     sysroot.update(await step((call) => native().sysrootCleanup(sysroot.native, call)));
   });
@@ -84,20 +88,21 @@ export class DeploymentKernelArgs {
   readonly #sysroot: SysrootInner;
   readonly #id: string;
 
-  /** @internal Use `sysroot.kernelArgs()`. */
-  constructor(sysroot: SysrootInner, deployment: DeploymentOrId) {
-    this.#sysroot = sysroot;
-    this.#id = idOf(deployment);
   static {
     shown(this, (args) =>
       #sysroot in args ? { sysroot: args.#sysroot.path, deployment: args.#id } : undefined,
     );
   }
 
+  /** @internal Use `sysroot.kernelArgs()`. */
+  constructor(sysroot: SysrootInner, deployment: DeploymentOrId) {
+    this.#sysroot = sysroot;
+    this.#id = idOf(deployment);
   }
 
   /** As they are on disk now, without `ostree=`. Wraps `ostree_deployment_get_bootconfig()`. */
   async get(options: CallOptions = {}): Promise<string[]> {
+    checkOptions(options);
     const { native: sysroot, lifetime } = this.#sysroot;
     return await lifetime.run(options, (call) => native().sysrootKernelArgs(sysroot, this.#id, call));
   }
@@ -111,6 +116,7 @@ export class DeploymentKernelArgs {
    */
   async edit(edit: KernelArgsEdit, options: CallOptions = {}): Promise<string[]> {
     checkKernelArgsEdit(edit, 'edit');
+    checkOptions(options);
     const request = nativeEdit(edit);
     const sysroot = this.#sysroot;
     const deployment = await changing(sysroot, options, async (step) =>

@@ -138,11 +138,13 @@ async function* traverse(
 
 export async function hasObject(repo: RepoInner, name: ObjectName, options: CallOptions): Promise<boolean> {
   checkObjectName(name);
+  checkOptions(options);
   return await repo.lifetime.run(options, (call) => native().objectHas(repo.native, name, call));
 }
 
 export async function objectSize(repo: RepoInner, name: ObjectName, options: CallOptions): Promise<number> {
   checkObjectName(name);
+  checkOptions(options);
   return await repo.lifetime.run(options, (call) => native().objectStorageSize(repo.native, name, call));
 }
 
@@ -163,6 +165,7 @@ export async function markPartial(
   checkRev(commit, 'commit');
   checkBoolean(partial, 'partial');
   checkOneOf(reason, 'reason', ['pull', 'fsck']);
+  checkOptions(options);
   await repo.lifetime.run(options, (call) =>
     native().commitMarkPartial(repo.native, commit, partial, reason === 'fsck', call),
   );

@@ -10,6 +10,7 @@ import {
   checkChecksum,
   checkCollectionId,
   checkInteger,
+  checkKnown,
   checkName,
   checkObject,
   checkOneOf,
@@ -25,6 +26,7 @@ import {
 import { checkUrl, type FetchOptions, fetchOptions } from './fetch.js';
 import { native } from './native.js';
 import { pullIsolated } from './pull-isolated.js';
+import type { RefInfo } from './refs.js';
 import { Repo } from './repo.js';
 import type { RepoInner } from './repo-inner.js';
 import type { Checksum, Rev } from './types.js';
@@ -234,8 +236,18 @@ function checkRefOrCommit(value: unknown, name: string): void {
   if (!CHECKSUM.test(value)) checkRef(value, name);
 }
 
+/** What listRefs() tells of a ref of a collection may be one, too. */
+const COLLECTION_REF: Names<CollectionRef & RefInfo> = {
+  collectionId: true,
+  ref: true,
+  checksum: true,
+  remote: true,
+  alias: true,
+};
+
 export function checkCollectionRef(value: unknown, name: string): void {
   checkObject(value, name);
+  checkKnown(value, COLLECTION_REF, name);
   checkCollectionId(value['collectionId'], `${name}.collectionId`);
   checkRef(value['ref'], `${name}.ref`);
   if (value['checksum'] !== undefined) checkChecksum(value['checksum'], `${name}.checksum`);

@@ -50,9 +50,11 @@ export async function kexecLoad(
   options: CallOptions,
 ): Promise<void> {
   const id = idOf(deployment);
+  checkOptions(options);
   await change(sysroot, options, (call) => native().sysrootKexecLoad(sysroot.native, id, call));
 }
 
 export async function updatePostCopy(sysroot: SysrootInner, options: CallOptions): Promise<void> {
+  checkOptions(options);
   await change(sysroot, options, (call) => native().sysrootUpdatePostCopy(sysroot.native, call));
 }

@@ -68,6 +68,7 @@ const ABSENT = ['NOT_FOUND', 'IS_DIRECTORY', 'NOT_DIRECTORY'] as const;
 
 export async function hasRef(repo: RepoInner, refspec: string, options: CallOptions): Promise<boolean> {
   checkRefspec(refspec);
+  checkOptions(options);
   if (HEX.test(refspec)) return (await listRefs(repo, options)).some(({ ref }) => ref === refspec);
   try {
     await resolveRev(repo, refspec, options);
@@ -158,12 +159,14 @@ export async function setAlias(
   checkRef(ref);
   checkRef(target, 'target');
   if (ref === target) throw valueError('target', 'must be another ref than the alias itself');
+  checkOptions(options);
   await repo.lifetime.run(options, (call) => native().refSetAlias(repo.native, ref, target, call));
 }
 
 export async function resetRef(repo: RepoInner, ref: string, rev: Rev, options: CallOptions): Promise<void> {
   checkRef(ref);
   if (typeof rev !== 'string') throw typeError('checksum', 'a string', rev);
+  checkOptions(options);
   const before = await resolveRev(repo, ref, { ...options, localOnly: true });
   const checksum = await resolveRev(repo, rev, options);
   const target = { ref, checksum, expected: before, commitMustExist: true };

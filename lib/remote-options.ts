@@ -4,6 +4,7 @@ import {
   checkArray,
   checkBoolean,
   checkCollectionId,
+  checkKnown,
   checkName,
   checkObject,
   checkOneOf,
@@ -194,6 +195,7 @@ function verificationKeys(value: unknown): Entry[] {
     checkOneOf(type, 'a key of options.verificationKeys', SIGN_TYPES);
     if (keys === null) return ['key', 'file'].map((what) => [`verification-${type}-${what}`, null]);
     checkObject(keys, name);
+    checkKnown(keys, { key: true, file: true }, name);
     return ['key', 'file'].flatMap((what): Entry[] =>
       keys[what] === undefined ? [] : [[`verification-${type}-${what}`, line(keys[what], `${name}.${what}`)]],
     );

@@ -261,6 +261,7 @@ export class Remotes {
 
   /** The remotes by name, a parent repository's included. Wraps `ostree_repo_remote_list()`. */
   async list(options: CallOptions = {}): Promise<RemoteInfo[]> {
+    checkOptions(options);
     return await this.#repo.lifetime.run(options, (call) => native().remoteList(this.#repo.native, call));
   }
 
@@ -271,6 +272,7 @@ export class Remotes {
    */
   async get(name: string, options: CallOptions = {}): Promise<RemoteConfig> {
     checkRemoteName(name, 'name');
+    checkOptions(options);
     const raw = await this.#repo.lifetime.run(options, (call) =>
       native().remoteGet(this.#repo.native, name, call),
     );
@@ -322,6 +324,7 @@ export class Remotes {
    */
   async gpgKeys(name: string, options: CallOptions = {}): Promise<GpgKey[]> {
     checkRemoteName(name, 'name');
+    checkOptions(options);
     const keys = await this.#repo.lifetime.run(options, (call) =>
       native().remoteKeys(this.#repo.native, name, call),
     );

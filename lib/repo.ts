@@ -160,6 +160,7 @@ export class Repo extends RepoExchange implements AsyncDisposable {
 
   /** Reads the config again, after something other than this object changed it. Wraps `ostree_repo_reload_config()`. */
   async reload(options: CallOptions = {}): Promise<void> {
+    checkOptions(options);
     const { native: repo, lifetime } = this.#inner;
     this.#info = await lifetime.run(options, (call) => native().repoReload(repo, call));
   }

@@ -8,6 +8,7 @@ import {
   type Names,
   checkArray,
   checkFunction,
+  checkKnown,
   checkName,
   checkObject,
   checkOptions,
@@ -109,13 +110,16 @@ export function checkSigner(value: unknown, name: string): asserts value is Sign
   checkType(value['type'], `${name}.type`);
   if ('sign' in value) return checkFunction(value['sign'], `${name}.sign`);
   if (value['type'] === 'gpg') {
+    checkKnown(value, { type: true, keyId: true, homedir: true }, name);
     checkName(value['keyId'], `${name}.keyId`);
     if (value['homedir'] !== undefined) checkName(value['homedir'], `${name}.homedir`);
   } else if (!isKeyType(value['type'])) {
     throw valueError(`${name}.type`, `must be gpg, ed25519 or spki, unless there is ${name}.sign`);
   } else if (value['secretKeyFile'] !== undefined) {
+    checkKnown(value, { type: true, secretKeyFile: true }, name);
     checkName(value['secretKeyFile'], `${name}.secretKeyFile`);
   } else {
+    checkKnown(value, { type: true, secretKey: true }, name);
     secretKey(value['type'], value['secretKey'], `${name}.secretKey`);
   }
 }
@@ -193,6 +197,7 @@ export async function sign(
 ): Promise<void> {
   checkRev(commit, 'commit');
   checkSigner(signer, 'signer');
+  checkOptions(options);
   await repo.lifetime.sequence(options, (signal) => signCommit(repo, commit, signer, signal));
 }
 

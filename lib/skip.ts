@@ -1,5 +1,5 @@
 // What a commit or a checkout leaves out.
-import { checkArray, checkName, checkObject, valueError } from './check.js';
+import { checkArray, checkKnown, checkName, checkObject, valueError } from './check.js';
 import { OstreeError } from './errors.js';
 
 export function notSupported(what: string): OstreeError {
@@ -26,6 +26,7 @@ export function skips(value: unknown): { skip: string[]; skipGlobs: string[] } {
       continue;
     }
     checkObject(entry, name);
+    checkKnown(entry, { glob: true }, name);
     checkName(entry['glob'], `${name}.glob`);
     if (/[[\]{}\\]/.test(entry['glob']))
       throw valueError(`${name}.glob`, `knows only '*', '?' and '**'. Received '${entry['glob']}'`);

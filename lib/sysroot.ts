@@ -92,6 +92,7 @@ export class Sysroot implements AsyncDisposable {
     options: CallOptions = {},
   ): Promise<Sysroot> {
     checkName(path, 'path');
+    checkOptions(options);
     const absolute = resolve(path);
     return new Sysroot(absolute, await run(options, (call) => native().sysrootOpen(absolute, call)));
   }
@@ -106,7 +107,7 @@ export class Sysroot implements AsyncDisposable {
     const { epoch = 0 } = options;
     checkInteger(epoch, 'options.epoch', 0, 2);
     await run(options, (call) => native().sysrootInit(resolve(path), epoch, call));
-    return await Sysroot.open(path, options);
+    return await Sysroot.open(path, { signal: options.signal });
   }
 
   /** The absolute path it was opened by. */
@@ -141,12 +142,14 @@ export class Sysroot implements AsyncDisposable {
 
   /** Takes a new snapshot, after something other than this object changed the sysroot. Wraps `ostree_sysroot_load_if_changed()`. */
   async reload(options: CallOptions = {}): Promise<void> {
+    checkOptions(options);
     const { native: sysroot, lifetime } = this.#inner;
     this.#inner.update(await lifetime.run(options, (call) => native().sysrootReload(sysroot, call)));
   }
 
   /** Takes a new snapshot, and what `ostree admin status` adds to it: it prints as the command does. */
   async status(options: CallOptions = {}): Promise<SysrootStatus> {
+    checkOptions(options);
     const { native: sysroot, lifetime } = this.#inner;
     const status = await lifetime.run(options, (call) => native().sysrootStatus(sysroot, call));
     return new SysrootStatus(this.#inner.update(status.deployments), status.details);
@@ -173,6 +176,7 @@ export class Sysroot implements AsyncDisposable {
    */
   async initStateroot(name: string, options: CallOptions = {}): Promise<void> {
     checkStateroot(name, 'name');
+    checkOptions(options);
     await locked(this.#inner, options, (step) =>
       step((call) => native().sysrootInitStateroot(this.#inner.native, name, call)),
     );

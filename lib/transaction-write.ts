@@ -4,6 +4,7 @@ import { type CallOptions, run, type Step } from './call.js';
 import {
   checkBoolean,
   checkChecksum,
+  checkKnown,
   checkObject,
   checkOptions,
   typeError,
@@ -153,6 +154,7 @@ function checkTree(
       continue;
     }
     if (typeof entry !== 'object' || entry === null) throw typeError(what, 'a checksum or an object', entry);
+    checkKnown(entry, { contents: true, metadata: true }, what);
     const { contents, metadata } = entry as Record<string, unknown>;
     if (metadata !== undefined) checkChecksum(metadata, `${what}.metadata`);
     if (typeof contents === 'string') checkChecksum(contents, `${what}.contents`);

@@ -48,6 +48,11 @@ export interface TransactionOptions extends CallOptions {
 /** As for {@link Repo.commit}, but without what belongs to the transaction as a whole. */
 export type TransactionCommitOptions = Omit<CommitOptions, 'branch' | 'fsync'>;
 
+const COLLECTION_REF: Names<Omit<SetRefOptions, keyof RefPlace> & CallOptions> = {
+  signal: true,
+  expected: true,
+};
+
 const NO_STATS: CommitStats = {
   contentObjects: 0,
   contentWritten: 0,
@@ -73,20 +78,20 @@ export class Transaction implements AsyncDisposable {
   /** How many calls take what JavaScript makes: it may be long in coming, or never come. */
   #taking = 0;
 
-  /** @internal Use {@link Repo.begin} or {@link Repo.transaction}. */
-  constructor(transaction: TransactionHandle, view: Repo, owner: RepoInner) {
-    this.repo = view;
-    this.#native = transaction;
-    this.#lifetime = new Lifetime(`The transaction on ${view.path}`);
   static {
     shown(this, (txn) =>
       #lifetime in txn ? { repo: txn.repo.path, stats: txn.stats, closed: txn.#lifetime.closed } : undefined,
     );
   }
 
+  /** @internal Use {@link Repo.begin} or {@link Repo.transaction}. */
+  constructor(transaction: TransactionHandle, view: Repo, owner: RepoInner) {
+    checkMade(view, 'path', 'Transaction', 'repo.begin() or repo.transaction()');
+    this.repo = view;
+    this.#native = transaction;
+    this.#lifetime = new Lifetime(`The transaction on ${view.path}`);
     this.#lifetime.watch(this);
     // What runs on the view runs inside the transaction; the end closes the view itself, in its order.
-    checkMade(view, 'path', 'Transaction', 'repo.begin() or repo.transaction()');
     this.#lifetime.adopt(innerOf(view).lifetime, () => Promise.resolve());
     this.#forget = owner.lifetime.adopt(this.#lifetime, () => this.abort());
   }
@@ -162,7 +167,7 @@ export class Transaction implements AsyncDisposable {
     checksum: Checksum | null,
     options: Omit<SetRefOptions, keyof RefPlace> & CallOptions = {},
   ): Promise<void> {
-    checkOptions(options);
+    checkOptions(options, COLLECTION_REF);
     await this.setRef(ref, checksum, { ...options, collectionId });
   }
 
@@ -360,7 +365,7 @@ export async function transaction<T>(
   const txn = await begin(repo, options);
   try {
     const result = await whileHolding(repo, 'a transaction', () => body(txn));
-    await txn.commitTransaction(options);
+    await txn.commitTransaction({ signal: options.signal });
     return result;
   } finally {
     await txn.abort();

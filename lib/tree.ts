@@ -58,10 +58,10 @@ export function checkPath(value: unknown, name = 'path'): asserts value is strin
     throw valueError(name, `must not be longer than ${MAX_PATH} bytes`);
 }
 
-function checkPlace(rev: unknown, path: unknown, options: CallOptions): void {
+function checkPlace(rev: unknown, path: unknown, options: CallOptions, known?: object): void {
   checkRev(rev);
   checkPath(path);
-  checkOptions(options);
+  checkOptions(options, known);
   checkSignal(options.signal);
 }
 
@@ -86,13 +86,15 @@ export async function readlink(
   return await repo.lifetime.run(options, (call) => native().treeReadlink(repo.native, rev, path, call));
 }
 
+const XATTRS: Names<XattrsOptions> = { signal: true, followSymlinks: true };
+
 export async function xattrs(
   repo: RepoInner,
   rev: Rev,
   path: string,
   options: XattrsOptions,
 ): Promise<Record<string, Buffer>> {
-  checkPlace(rev, path, options);
+  checkPlace(rev, path, options, XATTRS);
   const { followSymlinks = true } = options;
   checkBoolean(followSymlinks, 'options.followSymlinks');
   const list = await repo.lifetime.run(options, (call) =>
@@ -144,7 +146,7 @@ export async function readFile(
   encodingOrOptions: BufferEncoding | ReadFileOptions,
 ): Promise<Buffer | string> {
   const options = checkReadFileOptions(encodingOrOptions);
-  checkPlace(rev, path, options);
+  checkPlace(rev, path, options, READ);
   const maxSize = Math.min(options.maxSize ?? Infinity, constants.MAX_LENGTH);
   const { lifetime, native: handle } = repo;
   const data = await lifetime.run(options, async (call) => {

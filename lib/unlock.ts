@@ -2,7 +2,7 @@
 import { execFile } from 'node:child_process';
 
 import { type CallOptions, run } from './call.js';
-import { checkString, valueError } from './check.js';
+import { checkOptions, checkString, valueError } from './check.js';
 import { idOf } from './deployment.js';
 import { OstreeError } from './errors.js';
 import type { DeploymentOrId } from './manage.js';
@@ -58,6 +58,7 @@ export async function unlock(
   checkString(mode, 'mode');
   if (!MODES.includes(mode))
     throw valueError('mode', `must be one of ${MODES.join(', ')}. Received '${mode}'`);
+  checkOptions(options);
   await locked(sysroot, options, async () => {
     await runHelper(sysroot.path, id, mode);
     sysroot.update(await run({}, (call) => native().sysrootReload(sysroot.native, call)));

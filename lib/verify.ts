@@ -6,6 +6,7 @@ import { type CallOptions, type Step, stepsUnder } from './call.js';
 import {
   type Names,
   checkBoolean,
+  checkKnown,
   checkName,
   checkObject,
   checkOneOf,
@@ -127,6 +128,7 @@ function checkKey(value: unknown, name: string): asserts value is PublicKey {
   if (typeof value !== 'object' || value === null)
     throw typeError(name, 'a string, a Uint8Array or an object', value);
   checkObject(value, name);
+  checkKnown(value, { type: true, publicKey: true, publicKeyFile: true }, name);
   const { type, publicKey: key, publicKeyFile: file } = value;
   checkOneOf(type, `${name}.type`, ['gpg', 'ed25519', 'spki']);
   if (file !== undefined) return checkName(file, `${name}.publicKeyFile`);
