@@ -17,7 +17,8 @@ export abstract class RepoExchange extends RepoContent {
    * Aborting ends the call at once; what was fetched stays for the next pull.
    *
    * @param remote - the name of a remote, or a file: URL
-   * @throws {OstreeError} `NOT_FOUND`, `HTTP`, `NETWORK`, `TIMED_OUT`, `SIGNATURE`, `CORRUPT`, `DOWNGRADE`, `NO_SPACE`
+   * @throws {OstreeError} `NOT_FOUND`, with the `ref` that the remote has not got; `HTTP`, `NETWORK`, `TIMED_OUT`,
+   * `SIGNATURE`, `CORRUPT`, `DOWNGRADE`, `NO_SPACE`
    */
   pull(remote: string, options: pull.PullOptions = {}): Promise<pull.PullResult> {
     return pull.pull(innerOf(this), remote, options);

@@ -83,6 +83,7 @@ PullResult Run(const Repo& repo, OstreeRepo* handle, const LocalSource& source, 
         job.cancellable());
   } catch (Failure& failure) {
     ExplainPullFailure(failure, handle, options, refs.names(), gpg);
+    if (!progress.asked_for_objects()) ExplainMissingRef(failure, handle, options, refs.names());
     throw;
   }
   PullResult result{{}, progress.Finish(), 0};

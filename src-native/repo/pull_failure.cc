@@ -143,6 +143,25 @@ std::optional<std::string> PartialCommit(const PullOptions& options) {
   return {};
 }
 
+// Those of the refs that the remote is asked what commit they name.
+std::vector<std::string> AskedFor(const PullOptions& options, const std::vector<std::string>& refs) {
+  std::vector<std::string> asked;
+  if (!options.collectionRefs.empty()) {
+    for (const auto& ref : options.collectionRefs)
+      if (!ref.checksum) asked.push_back(ref.ref);
+    return asked;
+  }
+  for (const auto& ref : refs)
+    if (!options.overrideCommits.contains(ref)) asked.push_back(ref);
+  return asked;
+}
+
+std::string Quoted(const std::vector<std::string>& names) {
+  std::string text;
+  for (const auto& name : names) text += (text.empty() ? "'" : ", '") + name + "'";
+  return text;
+}
+
 }  // namespace
 
 GpgReasons::GpgReasons(OstreeRepo* repo) : handler_(repo, "gpg-verify-result", G_CALLBACK(OnResult), this) {}
@@ -167,7 +186,7 @@ void ExplainPullFailure(Failure& failure, OstreeRepo* repo, const PullOptions& o
   // delta.
   bool truncated = options.from_file() || failure.message.find("Input buffer too small") != std::string::npos;
   if (truncated && failure.Is("NETWORK")) failure.code = "CORRUPT";
-  if (auto ref = Match(failure.message, "No such branch '([^']+)'"))
+  if (auto ref = Match(failure.message, "No such branch (?:'|\\([^,]*, )([^')]+)['\\)]"))
     failure.ref = ref;
   else if (auto fetched = Match(failure.message, "Fetching checksum for ref \\([^,]*, ([^)]+)\\)"))
     failure.ref = fetched;
@@ -183,6 +202,32 @@ void ExplainPullFailure(Failure& failure, OstreeRepo* repo, const PullOptions& o
   if (failure.Is("SIGNATURE")) SetSignatureDetails(failure, gpg.reasons());
   if (failure.Is("CORRUPT")) SetCorruptDetails(failure);
   if (failure.Is("NO_SPACE")) SetSpaceDetails(failure, repo);
+}
+
+// Where there is no summary, each ref is a file of the server, and so is the config before them: of what is
+// not there libostree says only that the server returned 404.
+void ExplainMissingRef(Failure& failure, OstreeRepo* repo, const PullOptions& options,
+                       const std::vector<std::string>& refs) {
+  if (!failure.Is("NOT_FOUND") || options.from_file()) return;
+  const auto& remote = options.source;
+  std::string why;
+  if (failure.ref && failure.message.starts_with("No such branch ")) {
+    why = "The remote '" + remote + "' has no ref '" + *failure.ref + "': see remotes.refs('" + remote +
+          "') for those that it has";
+  } else if (Match(failure.message, "^Server returned (?:HTTP|status) (404|410)")) {
+    auto url = options.fetch.overrideUrl.value_or(BaseUrl(repo, remote));
+    auto asked = AskedFor(options, refs);
+    if (asked.size() == 1) failure.ref = asked.front();
+    if (asked.empty())
+      why = "There is no repository at " + url + ", the URL of the remote '" + remote + "'";
+    else if (asked.size() == 1)
+      why = "The remote '" + remote + "' has no ref '" + asked.front() + "', or there is no repository at " +
+            url + ": check how they are spelt";
+    else
+      why = "The remote '" + remote + "' lacks one of the refs " + Quoted(asked) +
+            ", or there is no repository at " + url + ": check how they are spelt";
+  }
+  if (!why.empty()) failure.message = ValidUtf8(why) + ". " + failure.message;
 }
 
 }  // namespace ostree

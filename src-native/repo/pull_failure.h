@@ -25,4 +25,8 @@ void ExplainFetchFailure(Failure& failure, OstreeRepo* repo, const std::string& 
 void ExplainPullFailure(Failure& failure, OstreeRepo* repo, const PullOptions& options,
                         const std::vector<std::string>& refs, const GpgReasons& gpg);
 
+// The same of one that failed before it asked for objects: which refs the remote has not got, and what to do.
+void ExplainMissingRef(Failure& failure, OstreeRepo* repo, const PullOptions& options,
+                       const std::vector<std::string>& refs);
+
 }  // namespace ostree

@@ -44,7 +44,12 @@ PullProgress::PullProgress(Job& job, std::optional<std::chrono::milliseconds> st
       imported_(imported),
       progress_(Shared<OstreeAsyncProgress>::Take(ostree_async_progress_new())),
       changed_(progress_.get(), "changed", G_CALLBACK(OnChanged), this),
-      timer_(kTick, [this] { Tick(); }) {
+      timer_(kTick, [this] { Tick(); }),
+      first_(Shared<GSource>::Take(g_idle_source_new())) {
+  // Before any answer is heard. What comes before objects, libostree waits for in contexts of its own.
+  g_source_set_priority(first_.get(), G_PRIORITY_HIGH);
+  g_source_set_callback(first_.get(), OnFirst, this, nullptr);
+  g_source_attach(first_.get(), g_main_context_get_thread_default());
   if (stall_timeout_)
     quiet_watch_ = std::make_unique<QuietWatch>(*stall_timeout_, [&job, this] { job.Abandon(stalled_); });
   if (!job_.wants_progress()) return;
@@ -54,12 +59,20 @@ PullProgress::PullProgress(Job& job, std::optional<std::chrono::milliseconds> st
 }
 
 // Its pending idle source would outlive it otherwise.
-PullProgress::~PullProgress() { ostree_async_progress_finish(progress_.get()); }
+PullProgress::~PullProgress() {
+  g_source_destroy(first_.get());
+  ostree_async_progress_finish(progress_.get());
+}
 
 PullState PullProgress::Finish() {
   quiet_watch_ = nullptr;
   ostree_async_progress_finish(progress_.get());
   return Read();
+}
+
+gboolean PullProgress::OnFirst(gpointer self) {
+  static_cast<PullProgress*>(self)->asked_for_objects_ = true;
+  return G_SOURCE_REMOVE;
 }
 
 void PullProgress::OnChanged(OstreeAsyncProgress*, gpointer data) {

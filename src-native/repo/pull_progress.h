@@ -80,10 +80,13 @@ class PullProgress {
   PullProgress(const PullProgress&) = delete;
 
   OstreeAsyncProgress* get() const { return progress_.get(); }
+  // Whether libostree got as far as asking for objects: before, it asks for the config and for refs.
+  bool asked_for_objects() const { return asked_for_objects_; }
   // The last report, and what it said.
   PullState Finish();
 
  private:
+  static gboolean OnFirst(gpointer self);
   static void OnChanged(OstreeAsyncProgress*, gpointer self);
   PullState Read();
   void Tick();
@@ -97,9 +100,11 @@ class PullProgress {
   const Shared<OstreeAsyncProgress> progress_;
   const SignalHandler changed_;
   const ContextTimer timer_;
+  const Shared<GSource> first_;              // as soon as this thread's context is iterated
   std::unique_ptr<QuietWatch> quiet_watch_;  // until libostree tells of its requests
   Rate rate_;
   uint64_t bytes_ = 0;
+  bool asked_for_objects_ = false;
   Clock::time_point last_tick_ = Clock::now();
   Clock::duration quiet_{};
 };
