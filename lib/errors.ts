@@ -47,6 +47,8 @@ export interface ErrorDetails {
   SIGNATURE: { reasons: SignatureFailure[] };
   LOCKED: { holder: 'this-process' | 'other-process'; heldBy?: string };
   CONFLICT: { ref: string; expected: string | null; actual: string | null };
+  /** Where there are no more descriptors: `EMFILE` in this process (`ulimit -n`), `ENFILE` in the whole system. */
+  FAILED: { errno: 'EMFILE' | 'ENFILE' } | undefined;
 }
 
 type DetailsOf<C extends OstreeErrorCode> = C extends keyof ErrorDetails ? ErrorDetails[C] : undefined;
@@ -68,6 +70,7 @@ const UNKNOWN: { [C in keyof ErrorDetails]: (error: OstreeErrorOptions) => Error
   SIGNATURE: () => ({ reasons: [] }),
   LOCKED: ({ domain }) => ({ holder: domain === undefined ? 'this-process' : 'other-process' }),
   CONFLICT: ({ ref = '' }) => ({ ref, expected: null, actual: null }),
+  FAILED: () => undefined,
 };
 
 function hasDetails(code: string): code is keyof ErrorDetails {

@@ -16,5 +16,6 @@ const FILE_CODES = {
 export function fileError(error: unknown, path: string): OstreeError {
   const { code = '', message } = error as NodeJS.ErrnoException;
   const known = Object.hasOwn(FILE_CODES, code) ? FILE_CODES[code as keyof typeof FILE_CODES] : 'FAILED';
-  return new OstreeError(known, message, { path, cause: error });
+  const details = code === 'EMFILE' || code === 'ENFILE' ? { errno: code } : undefined;
+  return new OstreeError(known, message, { path, details, cause: error });
 }

@@ -180,6 +180,27 @@ std::string CodeOf(const GError& error) {
   return error.message ? TextToCode(error.message) : "FAILED";
 }
 
+// What there are no more descriptors of, this process or the system, has no code of its own: its name goes
+// beside FAILED.
+Shared<GVariant> ErrnoDetails(int number) {
+  if (number != EMFILE && number != ENFILE) return {};
+  GVariantDict details;
+  g_variant_dict_init(&details, nullptr);
+  g_variant_dict_insert(&details, "errno", "s", number == EMFILE ? "EMFILE" : "ENFILE");
+  return Shared<GVariant>::Share(g_variant_dict_end(&details));
+}
+
+// GIO has a code for the first of them only.
+int DescriptorErrno(const GError& error) {
+  if (error.domain == G_IO_ERROR) {
+    if (error.code == G_IO_ERROR_TOO_MANY_OPEN_FILES) return EMFILE;
+    bool system = error.message && g_str_has_suffix(error.message, g_strerror(ENFILE));
+    return error.code == G_IO_ERROR_FAILED && system ? ENFILE : 0;
+  }
+  if (error.domain != G_FILE_ERROR) return 0;
+  return error.code == G_FILE_ERROR_MFILE ? EMFILE : error.code == G_FILE_ERROR_NFILE ? ENFILE : 0;
+}
+
 }  // namespace
 
 Failure::Failure(std::string code, std::string message)
@@ -188,13 +209,16 @@ Failure::Failure(std::string code, std::string message)
 Failure::Failure(Owned<GError> error)
     : code(CodeOf(*error)),
       domain(g_quark_to_string(error->domain)),
-      message(ValidUtf8(error->message ? error->message : "Unknown error")) {}
+      message(ValidUtf8(error->message ? error->message : "Unknown error")) {
+  if (Is("FAILED")) details = ErrnoDetails(DescriptorErrno(*error));
+}
 
 Failure Failure::Errno(const char* call, const std::string& path) {
   int saved = errno;
   Failure failure(IoErrorCode(g_io_error_from_errno(saved)),
                   std::string(call) + "(" + path + "): " + g_strerror(saved));
   if (saved == ELOOP) failure.code = "NOT_DIRECTORY";
+  failure.details = ErrnoDetails(saved);
   failure.domain = g_quark_to_string(G_IO_ERROR);
   failure.path = ValidUtf8(path);
   return failure;
