@@ -66,6 +66,15 @@ class OwnTransaction final : public Executor {
   const std::string what_;
 };
 
+// What gives something up must not fail for want of a thread: it is short, and where there is no thread it
+// runs at once.
+class GivingUp final : public Executor {
+ public:
+  void Post(std::shared_ptr<Operation> operation) override {
+    RunLater([operation] { operation->Run(); });
+  }
+};
+
 }  // namespace
 
 Repo::Repo(RepoSpec spec, GCancellable* cancellable, Opener opener)
@@ -198,7 +207,7 @@ Napi::Value RepoCreate(const Napi::CallbackInfo& info) {
 Napi::Value RepoClose(const Napi::CallbackInfo& info) {
   Args args(info);
   auto repo = args.Handle<Repo>("repo");
-  return Async(args, repo->ReadWork(), [repo](Job&) { repo->Close(); });
+  return Async(args, std::make_shared<GivingUp>(), [repo](Job&) { repo->Close(); });
 }
 
 // ostree_repo_reload_config

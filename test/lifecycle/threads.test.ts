@@ -71,4 +71,36 @@ describe('without a thread', () => {
       await repo.close();`);
     expect(results).toEqual([REFUSED, 'done']);
   });
+
+  it('a Repo closes all the same', async ({ skip }) => {
+    skip(UNDER_SANITIZER, 'the sanitizer cannot map its own stacks in so little address space');
+    const results = await outcomes(`
+      const { createServer } = await import('node:http');
+      const { once } = await import('node:events');
+      const server = createServer(() => {}).listen(0, '127.0.0.1');
+      await once(server, 'listening');
+      const overrideUrl = 'http://127.0.0.1:' + server.address().port + '/';
+      // Not opened, but created anew: what reads has no thread yet.
+      const repos = [];
+      for (const to of [path, ...['a', 'b', 'c', 'd', 'e'].map((name) => path + '-' + name)]) {
+        repos.push(await Repo.create(to));
+        await repos.at(-1).remotes.add('origin', overrideUrl, { gpgVerify: false });
+      }
+      const pull = (repo) => code(repo.pull('origin', { refs: ['main'] }));
+      const pulls = [pull(repos[0])];
+      await once(server, 'request'); // with what threads GLib needs for one
+      noThreads();
+      // These take the stacks that are left, and keep them: their server does not answer.
+      pulls.push(...repos.slice(1).map(pull));
+      console.log(await code(Repo.open(path)));
+      for (const repo of repos) console.log(await code(repo.close({ cancel: true })));
+      console.log(await code(repos[0].resolveRev('main')));
+      threads();
+      server.close();
+      server.closeAllConnections();
+      await Promise.all(pulls);`);
+    const closed = 'CLOSED: Repo ';
+    const done = Array<string>(6).fill('done');
+    expect(results).toEqual([REFUSED, ...done, expect.stringContaining(closed)]);
+  });
 });
