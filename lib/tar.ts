@@ -21,7 +21,12 @@ import type { Rev } from './types.js';
 export interface ExportTarOptions extends CallOptions {
   /** A directory of the commit, which becomes the root of the archive. */
   subpath?: string | undefined;
-  /** What all paths in the archive begin with; a directory's name needs its slash: `usr/`. */
+  /**
+   * What every path in the archive begins with, letter by letter: of a commit with `/bin/a`, `opt/` makes `opt/`,
+   * `opt/bin/` and `opt/bin/a`; `opt` without a slash makes `opt/` and beside it `optbin/` and `optbin/a`. Nothing else
+   * is looked at: `/` makes absolute paths, `../` such as lead out of where the archive is unpacked. Without one the
+   * paths are `./`, `bin/` and `bin/a`.
+   */
   prefix?: string | undefined;
   /** false: without extended attributes. GNU tar's format has none in any case. */
   xattrs?: boolean | undefined;
