@@ -53,21 +53,17 @@ void CheckTrust(const Repo& repo, OstreeRepo* handle, const PullOptions& options
   const auto& remote = options.overrideRemoteName.value_or(options.source);
   RemoteReader reader(handle, options.source);
   // Nothing of a directory is verified unless that is asked for.
-  auto flag = [&](const char* key, bool normally) {
-    return !options.from_file() && reader.Flag(key, normally);
-  };
-  bool commits = options.gpgVerify ? *options.gpgVerify : flag("gpg-verify", true);
-  bool summary = options.gpgVerifySummary ? *options.gpgVerifySummary : flag("gpg-verify-summary", false);
+  bool is_remote = !options.from_file();
+  bool commits = options.gpgVerify.value_or(is_remote && reader.Flag("gpg-verify", true));
+  bool summary = options.gpgVerifySummary.value_or(is_remote && SummaryRulesOf(reader).gpg);
   if (commits || summary) CheckKeyrings(repo, handle, remote);
   for (const auto& keyring : options.keyrings) CheckKeyrings(repo, handle, keyring.remote);
 }
 
 // Whether what the remote says of its refs has to be signed.
 bool VerifiesSummary(OstreeRepo* handle, const PullOptions& options) {
-  RemoteReader reader(handle, options.source);
-  auto engines = reader.Text("sign-verify-summary");
-  bool by_engine = engines && *engines != "false" && !options.disableSignVerifySummary;
-  return by_engine || options.gpgVerifySummary.value_or(reader.Flag("gpg-verify-summary", false));
+  auto rules = SummaryRulesOf(RemoteReader(handle, options.source));
+  return (rules.engine && !options.disableSignVerifySummary) || options.gpgVerifySummary.value_or(rules.gpg);
 }
 
 PullResult Run(const Repo& repo, OstreeRepo* handle, const LocalSource& source, const PullOptions& options,

@@ -10,6 +10,7 @@
 #include "pull_failure.h"
 #include "pull_progress.h"
 #include "repo_lock.h"
+#include "summary_cache.h"
 
 namespace ostree {
 namespace {
@@ -126,6 +127,7 @@ Napi::Value PullFromRemotes(const Napi::CallbackInfo& info) {
     CheckCollectionRemotes(*repo, handle.get());
     RequireDescriptors(kDescriptorsOfMany);
     WaitForRepoLock(*repo, handle.get(), OSTREE_REPO_LOCK_SHARED, job.cancellable(), kLockTimeout);
+    UnverifiedSummary unverified(*repo, handle.get());  // libostree has gpg verify the commits alone
     auto variant = ToVariant(options, InTransaction(handle.get()));
     PullProgress progress(job, StallTimeout(options), Stalled(options));
     return PullFound(handle.get(), remotes, variant.get(), progress, job.cancellable());

@@ -26,6 +26,13 @@ std::vector<std::string> RemoteReader::List(const char* key) const {
   return list;
 }
 
+SummaryRules SummaryRulesOf(const RemoteReader& remote) {
+  // The names of engines, or a boolean as key files have it.
+  auto engines = remote.Text("sign-verify-summary").value_or("");
+  bool any_engine = !engines.empty() && engines != "false" && engines != "0";
+  return {remote.Flag("gpg-verify-summary", false), any_engine};
+}
+
 void CheckRemoteConfig(OstreeRepo* repo, const std::string& name) {
   RemoteReader remote(repo, name);
   for (const char* key : {"url", "metalink", "contenturl", "proxy", "tls-ca-path", "tls-client-cert-path",

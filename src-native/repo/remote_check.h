@@ -24,6 +24,16 @@ class RemoteReader {
   const std::string name_;
 };
 
+// What the remote's config says that its summary must be signed by.
+struct SummaryRules {
+  bool gpg = false;
+  bool engine = false;  // one of libostree's own, such as ed25519
+
+  bool any() const { return gpg || engine; }
+};
+
+SummaryRules SummaryRulesOf(const RemoteReader& remote);
+
 // Before any request to a remote. NOT_FOUND when there is no such remote.
 void CheckRemoteConfig(OstreeRepo* repo, const std::string& name);
 

@@ -60,12 +60,10 @@ Napi::Value RemoteSummary(const Napi::CallbackInfo& info) {
       auto handle = repo->OpenWriter(job.cancellable());
       CheckRemoteConfig(handle.get(), name);
       RequireDescriptors(kDescriptorsOfMany);
-      RemoteReader reader(handle.get(), name);
+      auto rules = SummaryRulesOf(RemoteReader(handle.get(), name));
+      if (rules.gpg) CheckKeyrings(*repo, handle.get(), name);
       std::optional<UnverifiedSummary> unverified;
-      if (reader.Flag("gpg-verify-summary", false))
-        CheckKeyrings(*repo, handle.get(), name);
-      else if (reader.Text("sign-verify-summary").value_or("false") == "false")
-        unverified.emplace(*repo, handle.get());
+      if (!rules.any()) unverified.emplace(*repo, handle.get());
       return Fetch(handle.get(), name, options, job.cancellable());
     });
   });

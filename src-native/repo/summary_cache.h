@@ -1,8 +1,7 @@
 // The summaries that libostree keeps of remotes, so as not to fetch one again whose signature is the same.
 #pragma once
 
-#include <string>
-
+#include "own_directory.h"
 #include "repo.h"
 
 namespace ostree {
@@ -17,12 +16,10 @@ class UnverifiedSummary {
   UnverifiedSummary(const UnverifiedSummary&) = delete;
 
  private:
-  void Remove() const;
-
   const Shared<OstreeRepo> handle_;
-  const int at_;             // what the paths are relative to
-  const std::string usual_;  // the handle's cache before
-  std::string own_;          // empty: there is none
+  const int at_;                     // what the paths are relative to
+  const std::string usual_;          // the handle's cache before
+  std::optional<OwnDirectory> own_;  // none: there is none
 };
 
 }  // namespace ostree
