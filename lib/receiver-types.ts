@@ -22,7 +22,7 @@ export interface RepoReceiverOptions {
   authorize: (req: IncomingMessage, action: ReceiverAction) => boolean | Promise<boolean>;
   /** false: the summary is somebody else's to make. It is made after each publish unless given. */
   summary?: boolean | undefined;
-  /** Signs the summary. */
+  /** Signs the summary, before it comes in place of the old one. */
   sign?: Signer | Signer[] | undefined;
   /** Bytes: the largest file to take, compressed and not. 4 GiB unless given. */
   maxObjectSize?: number | undefined;

@@ -1,5 +1,5 @@
 // The summary of a repository.
-import type { SummaryData, SummaryRef as NativeRef } from '../typings/addon.js';
+import type { SummaryData, SummaryDraft, SummaryRef as NativeRef } from '../typings/addon.js';
 import { type CallOptions, stepsUnder } from './call.js';
 import { type Names, checkBoolean, checkObject, checkOptions, typeError, valueError } from './check.js';
 import { type MetadataInput, signNew } from './commit.js';
@@ -122,8 +122,10 @@ export class Summary {
   /**
    * Makes the summary anew, as `ostree summary -u`: signatures of the old one go, and in a repository with a
    * collection id the ref `ostree-metadata` gets a commit with the same metadata, signed by the same signers.
-   * Keys of gpg are tried first, so that a wrong one leaves the old summary in place.
-   * Wraps `ostree_repo_regenerate_summary()`, `ostree_repo_add_gpg_signature_summary()`.
+   * It is made and signed before it comes in place of the old one, which stays where a signer fails; its signatures
+   * follow with the next system call. (With `core.auto-update-summary` libostree itself makes one without signatures
+   * whenever a ref moves.)
+   * Wraps `ostree_repo_regenerate_summary()`, `ostree_repo_gpg_sign_data()`.
    *
    * @throws {OstreeError} `NOT_FOUND` when gpg has no such secret key; `CONFLICT` when others made the summary, or moved
    * `ostree-metadata`, at the same time
@@ -144,8 +146,11 @@ export class Summary {
         );
         if (commit) await signNew(repo, commit.checksum, signers, signal);
         const gpg = signers.filter(isGpg).map(nativeGpgSigner);
-        await step((call) => native().summaryRegenerate(repo.native, metadata, seconds, commit, gpg, call));
-        for (const signer of signers) if (!isGpg(signer)) await signSummary(repo, signer, signal);
+        const draft = await step((call) =>
+          native().summaryMake(repo.native, metadata, seconds, commit, gpg, call),
+        );
+        for (const signer of signers) if (!isGpg(signer)) await signSummary(draft, signer, signal);
+        await step((call) => native().summaryInstall(repo.native, draft, call));
       }),
     );
   }
@@ -184,15 +189,10 @@ export class Summary {
 }
 
 async function signSummary(
-  repo: RepoInner,
+  draft: SummaryDraft,
   signer: Exclude<Signer, { type: 'gpg'; keyId: string }>,
   signal: AbortSignal,
 ): Promise<void> {
-  const step = stepsUnder(signal);
-  const { checksum, data } = await step((call) => native().summarySigned(repo.native, call));
-  for (const signature of await signaturesBy(signer, data, signal)) {
-    await step((call) =>
-      native().summaryAddSignature(repo.native, checksum, metadataKey(signer.type), signature, call),
-    );
-  }
+  const list = (draft.signatures[metadataKey(signer.type)] ??= []);
+  list.push(...(await signaturesBy(signer, draft.data, signal)));
 }

@@ -194,8 +194,8 @@ static Napi::Object Init(Napi::Env env, Napi::Object exports) {
   add("summaryRead", ostree::SummaryRead);
   add("summarySigned", ostree::SummarySigned);
   add("summaryCommitMetadata", ostree::SummaryCommitMetadata);
-  add("summaryRegenerate", ostree::SummaryRegenerate);
-  add("summaryAddSignature", ostree::SummaryAddSignature);
+  add("summaryMake", ostree::SummaryMake);
+  add("summaryInstall", ostree::SummaryInstall);
 
   // tar
   add("tarExport", ostree::TarExport);

@@ -345,23 +345,17 @@ export interface Addon {
     expires: number | undefined,
     call: Call,
   ): Promise<MetadataCommit | undefined>;
-  /** ostree_repo_regenerate_summary, ostree_repo_add_gpg_signature_summary */
-  summaryRegenerate(
+  /** ostree_repo_regenerate_summary, ostree_repo_gpg_sign_data; but what is there stays as it is */
+  summaryMake(
     repo: RepoHandle,
     metadata: object,
     expires: number | undefined,
     commit: MetadataCommit | undefined,
     signers: GpgSigner[],
     call: Call,
-  ): Promise<void>;
-  /** the file `summary.sig`; CONFLICT when the summary is no longer the one of that checksum */
-  summaryAddSignature(
-    repo: RepoHandle,
-    checksum: string,
-    key: string,
-    signature: Uint8Array,
-    call: Call,
-  ): Promise<void>;
+  ): Promise<SummaryDraft>;
+  /** the files `summary` and `summary.sig`; CONFLICT when the summary is no longer the one that is to be replaced */
+  summaryInstall(repo: RepoHandle, draft: SummaryDraft, call: Call): Promise<void>;
 
   // tar
   /** ostree_repo_export_tree_to_archive */
@@ -1206,6 +1200,12 @@ export interface VerifyConfig {
 export interface MetadataCommit {
   checksum: string;
   parent: string | null;
+}
+export interface SummaryDraft {
+  data: Uint8Array;
+  signatures: Record<string, Uint8Array[]>;
+  /** The checksum of the summary that is there; null: there is none. */
+  replaces: string | null;
 }
 
 // tar

@@ -120,7 +120,8 @@ Napi::Value FindRemotes(const Napi::CallbackInfo& info) {
     // libostree adds what it finds to the remotes of the handle, so it gets one of its own.
     auto handle = repo->OpenWriter(job.cancellable());
     CheckCollectionRemotes(*repo, handle.get());
-    // Where it finds one at a URL, on a medium or in the local network, libostree does not verify the summary.
+    // Where it finds one at a URL, on a medium or in the local network, libostree does not verify the
+    // summary.
     UnverifiedSummary unverified(*repo, handle.get());
     return Find(handle.get(), options, job.cancellable());
   });

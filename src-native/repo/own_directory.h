@@ -1,5 +1,5 @@
-// A directory of our own below another one, for a while: as ScratchDirectory, where it must be on the same file
-// system as the repository, or another process would meet it.
+// A directory of our own below another one, for a while: as ScratchDirectory, where it must be on the same
+// file system as the repository, or another process would meet it.
 #pragma once
 
 #include <string>

@@ -2,7 +2,6 @@
 
 #include <sys/stat.h>
 
-#include "core/hash.h"
 #include "delta_names.h"
 #include "open_transaction.h"
 #include "repo_lock.h"
@@ -11,16 +10,11 @@
 #include "signatures.h"
 #include "summary_commits.h"
 #include "summary_data.h"
+#include "summary_draft.h"
 #include "summary_file.h"
 
 namespace ostree {
 namespace {
-
-std::string Checksum(const Bytes& bytes) {
-  Sha256 hash;
-  hash.Update(bytes.data(), bytes.size());
-  return hash.Hex();
-}
 
 struct LocalSummary {
   SummaryData summary;
@@ -100,12 +94,6 @@ Shared<GVariant> TakeMetadata(Args& args) {
   return Shared<GVariant>::Share(g_variant_dict_end(&dict));
 }
 
-// ostree_repo_add_gpg_signature_summary
-void SignSummary(OstreeRepo* repo, const GpgSigner& signer, GCancellable* cancellable) {
-  const char* keys[] = {signer.keyId.c_str(), nullptr};
-  Try(ostree_repo_add_gpg_signature_summary, repo, keys, signer.homedir_or_null(), cancellable);
-}
-
 }  // namespace
 
 Napi::Value SummaryRead(const Napi::CallbackInfo& info) {
@@ -128,7 +116,7 @@ Napi::Value SummarySigned(const Napi::CallbackInfo& info) {
     auto reader = repo->reader();
     auto signatures = ReadSummarySignatures(reader.get());
     auto data = ReadSummary(reader.get());
-    return SignedData{Checksum(data), data, SignaturesIn(signatures.get())};
+    return SignedData{SummaryChecksum(data), data, SignaturesIn(signatures.get())};
   });
 }
 
@@ -155,8 +143,8 @@ Napi::Value SummaryCommitMetadata(const Napi::CallbackInfo& info) {
   });
 }
 
-// ostree_repo_regenerate_summary, ostree_repo_add_gpg_signature_summary
-Napi::Value SummaryRegenerate(const Napi::CallbackInfo& info) {
+// ostree_repo_regenerate_summary, ostree_repo_gpg_sign_data
+Napi::Value SummaryMake(const Napi::CallbackInfo& info) {
   Args args(info);
   auto repo = args.Handle<Repo>("repo");
   auto metadata = TakeMetadata(args);
@@ -164,32 +152,25 @@ Napi::Value SummaryRegenerate(const Napi::CallbackInfo& info) {
   auto signers = args.Next<std::vector<GpgSigner>>("signers");
   return Async(args, repo->UpdateWork(), [repo, metadata, commit, signers](Job& job) {
     auto writer = repo->OpenWriter(job.cancellable());
-    // A key that cannot sign fails here, before there is a summary without signature.
-    for (const auto& signer : signers) GpgSign(writer.get(), {}, signer, job.cancellable());
     if (commit) SetMetadataRef(*repo, *commit, job.cancellable());
     CheckDeltaNames(writer.get(), job.cancellable());
     CheckSummaryCommits(writer.get(), job.cancellable());
-    WaitForRepoLock(*repo, writer.get(), OSTREE_REPO_LOCK_SHARED, job.cancellable());
-    Try(ostree_repo_regenerate_summary, writer.get(), metadata.get(), job.cancellable());
-    for (const auto& signer : signers) SignSummary(writer.get(), signer, job.cancellable());
+    RepoLockGuard lock(*repo, writer, OSTREE_REPO_LOCK_SHARED, job.cancellable());
+    auto draft = DraftSummary(*repo, writer.get(), metadata.get(), job.cancellable());
+    for (const auto& signer : signers)
+      draft.signatures[kGpgSignatures].push_back(
+          GpgSign(writer.get(), draft.data, signer, job.cancellable()));
+    return draft;
   });
 }
 
-// As ostree_sign_summary does it
-Napi::Value SummaryAddSignature(const Napi::CallbackInfo& info) {
+// As ostree_repo_add_gpg_signature_summary and ostree_sign_summary do it
+Napi::Value SummaryInstall(const Napi::CallbackInfo& info) {
   Args args(info);
   auto repo = args.Handle<Repo>("repo");
-  auto checksum = args.Next<std::string>("checksum");
-  auto key = args.Next<std::string>("key");
-  auto signature = args.Next<Bytes>("signature");
-  return Async(args, repo->UpdateWork(), [repo, checksum, key, signature](Job& job) {
-    auto writer = repo->OpenWriter(job.cancellable());
-    auto now = Checksum(ReadSummary(writer.get()));
-    if (now != checksum) throw RefConflict("summary", checksum, now);
-    auto signatures = ReadSummarySignatures(writer.get());
-    auto changed = AddSignature(signatures.get(), key, signature);
-    WriteSummarySignatures(writer.get(), changed.get(), repo->spec().fsync);
-  });
+  auto draft = args.Next<SummaryDraft>("draft");
+  return Async(args, repo->UpdateWork(),
+               [repo, draft](Job& job) { InstallSummary(repo->OpenWriter(job.cancellable()).get(), draft); });
 }
 
 }  // namespace ostree

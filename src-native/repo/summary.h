@@ -8,7 +8,7 @@ namespace ostree {
 Napi::Value SummaryRead(const Napi::CallbackInfo& info);
 Napi::Value SummarySigned(const Napi::CallbackInfo& info);
 Napi::Value SummaryCommitMetadata(const Napi::CallbackInfo& info);
-Napi::Value SummaryRegenerate(const Napi::CallbackInfo& info);
-Napi::Value SummaryAddSignature(const Napi::CallbackInfo& info);
+Napi::Value SummaryMake(const Napi::CallbackInfo& info);
+Napi::Value SummaryInstall(const Napi::CallbackInfo& info);
 
 }  // namespace ostree

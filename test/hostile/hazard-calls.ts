@@ -122,7 +122,7 @@ export const REFUSED: Record<string, Record<string, string>> = {
     addonEmpty: `addon.verifyGpg(raw, new Uint8Array(), new Uint8Array(), {}, call())`,
     addonRemote: `addon.verifyGpg(raw, new Uint8Array(1), new Uint8Array(1), { remote: '' }, call())`,
     addonKey: `addon.signatureAdd(raw, 'main', 'version', new Uint8Array(1), call())`,
-    addonSummary: `addon.summaryAddSignature(raw, main, 'x', new Uint8Array(), call())`,
+    addonSummary: `addon.summaryInstall(raw, { data: new Uint8Array(1), signatures: { x: [new Uint8Array()] }, replaces: null }, call())`,
   },
   'a path that is not there': {
     subpath: `repo.commit({ tree: { ref: 'main', subpath: '/none' }, branch: 'x' })`,
@@ -338,10 +338,10 @@ export const REFUSED: Record<string, Record<string, string>> = {
   'a summary that is none': {
     metadata: `repo.summary.regenerate({ metadata: { x: null } })`,
     verify: `repo.summary.verify({})`,
-    addonMetadata: `addon.summaryRegenerate(raw, null, undefined, undefined, [], call())`,
-    addonExpires: `addon.summaryRegenerate(raw, {}, -1, undefined, [], call())`,
-    addonCommit: `addon.summaryRegenerate(raw, {}, undefined, { checksum: 'zz', parent: null }, [], call())`,
-    addonSigner: `addon.summaryRegenerate(raw, {}, undefined, undefined, [{ keyId: '' }], call())`,
+    addonMetadata: `addon.summaryMake(raw, null, undefined, undefined, [], call())`,
+    addonExpires: `addon.summaryMake(raw, {}, -1, undefined, [], call())`,
+    addonCommit: `addon.summaryMake(raw, {}, undefined, { checksum: 'zz', parent: null }, [], call())`,
+    addonSigner: `addon.summaryMake(raw, {}, undefined, undefined, [{ keyId: '' }], call())`,
     addonDetached: `addon.detachedSet(raw, 'zz', {}, call())`,
     addonSign: `addon.signGpg(raw, 'main', { keyId: '', homedir: '' }, call())`,
   },
