@@ -47,6 +47,11 @@ export function checkArchive(name: string, config: Buffer | null): void {
   });
 }
 
+/** As the config there says. */
+export function wantsFsync(config: Buffer | null): boolean {
+  return !/^\s*fsync\s*=\s*(?:false|0)\s*$/m.test(config?.toString() ?? '');
+}
+
 function isMissing(error: unknown): boolean {
   const { code } = error as NodeJS.ErrnoException;
   return code === 'ENOENT' || code === 'ENOTDIR';
@@ -100,7 +105,7 @@ export class DirectoryStore implements Store {
   async prepare(): Promise<void> {
     const config = await this.read('config');
     checkArchive(this.name, config);
-    this.#fsync ??= !/^\s*fsync\s*=\s*(?:false|0)\s*$/m.test(config?.toString() ?? '');
+    this.#fsync ??= wantsFsync(config);
     try {
       for (const directory of DIRECTORIES) await mkdir(join(this.name, directory), { recursive: true });
     } catch (error) {
@@ -132,22 +137,35 @@ export class DirectoryStore implements Store {
     }
   }
 
-  async put({ path, size, source }: Upload, signal: AbortSignal): Promise<void> {
+  async put(upload: Upload, signal: AbortSignal): Promise<void> {
+    await this.putTogether([upload], signal);
+  }
+
+  async putTogether(uploads: Upload[], signal: AbortSignal): Promise<void> {
     signal.throwIfAborted();
-    const temporary = join(this.name, 'tmp', `publish-${randomBytes(8).toString('hex')}`);
-    const target = join(this.name, path);
+    const staged: { temporary: string; upload: Upload }[] = [];
     try {
-      if (typeof source === 'string') await copyFile(source, temporary, constants.COPYFILE_FICLONE);
-      else await writeFile(temporary, source, { signal, flush: this.#fsync ?? true });
-      await chmod(temporary, 0o644);
-      await this.#makeDirectory(dirname(target));
-      await makeNewer(temporary, target);
-      await rename(temporary, target);
+      for (const upload of uploads) {
+        const temporary = join(this.name, 'tmp', `publish-${randomBytes(8).toString('hex')}`);
+        staged.push({ temporary, upload });
+        await this.#stage(upload, temporary, signal);
+      }
+      for (const { temporary, upload } of staged) await rename(temporary, join(this.name, upload.path));
       this.#writes++;
     } catch (error) {
-      await rm(temporary, { force: true });
+      for (const { temporary } of staged) await rm(temporary, { force: true });
+      const { path, size } = staged.at(-1)?.upload ?? { path: this.name, size: 0 };
       throw failure(error, path, size);
     }
+  }
+
+  async #stage({ path, source }: Upload, temporary: string, signal: AbortSignal): Promise<void> {
+    if (typeof source === 'string') await copyFile(source, temporary, constants.COPYFILE_FICLONE);
+    else await writeFile(temporary, source, { signal, flush: this.#fsync ?? true });
+    await chmod(temporary, 0o644);
+    const target = join(this.name, path);
+    await this.#makeDirectory(dirname(target));
+    await makeNewer(temporary, target);
   }
 
   async flush(signal: AbortSignal): Promise<void> {

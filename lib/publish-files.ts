@@ -138,6 +138,8 @@ export class FilePublisher {
     const others = missing.slice(0, missing.length - commits.length);
     for (let i = 0; i < others.length; i += BATCH) await this.#sendBatch(others.slice(i, i + BATCH));
     const heads = refs.map(({ checksum }) => checksum);
+    // Where a commit that is there vouches for its objects, these must outlive a power failure if it does.
+    if (!this.#store.local && commits.length > 0) await this.#flush();
     await this.#sendDetached(new Set([...heads, ...commits.map(({ name }) => name.checksum)]));
     for (let i = 0; i < commits.length; i += BATCH) await this.#sendBatch(commits.slice(i, i + BATCH));
   }
@@ -241,18 +243,21 @@ export class FilePublisher {
       this.#source.file('summary.sig'),
     ]);
     if (!summary || !(await this.#summaryHolds())) return;
-    // A client that meets one with another one's signature fails and tries again: let that be a moment.
-    if (signature) await this.#sendSmall(signature);
-    await this.#sendSmall(summary);
+    const changed = [await this.#unlessThere(summary), signature && (await this.#unlessThere(signature))];
     if (!signature && (await this.#store.size('summary.sig', this.#signal)) !== null)
       await this.#remove('summary.sig');
+    // The summary first: who has the old one in a cache goes on with it for as long as they meet its signatures. The
+    // other way round, who does not verify it may take the old one for that of the new signatures, and keep it.
+    const uploads = changed.filter((upload) => upload !== null);
+    if (!this.#rules.dryRun) await this.#store.putTogether(uploads, this.#signal);
     this.#outcome.summary = true;
   }
 
-  async #sendSmall(upload: Upload): Promise<void> {
+  /** With its content; null: the target has it. */
+  async #unlessThere(upload: Upload): Promise<Upload | null> {
     const source = await readUpload(upload);
-    if ((await this.#store.read(upload.path, this.#signal))?.equals(source)) return;
-    await this.#put({ path: upload.path, size: source.length, source });
+    if ((await this.#store.read(upload.path, this.#signal))?.equals(source)) return null;
+    return { path: upload.path, size: source.length, source };
   }
 
   async #summaryHolds(): Promise<boolean> {

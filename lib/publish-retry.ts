@@ -46,6 +46,10 @@ export class RetryingStore implements Store {
     return this.#retry(signal, () => this.#store.put(upload, signal));
   }
 
+  putTogether(uploads: Upload[], signal: AbortSignal): Promise<void> {
+    return this.#retry(signal, () => this.#store.putTogether(uploads, signal));
+  }
+
   flush(signal: AbortSignal): Promise<void> {
     return this.#retry(signal, () => this.#store.flush(signal));
   }

@@ -109,6 +109,10 @@ export class S3Store implements FallibleStore {
     }
   }
 
+  async putTogether(uploads: Upload[], signal: AbortSignal): Promise<void> {
+    for (const upload of uploads) await this.put(upload, signal);
+  }
+
   /** A bucket answers once it is so. */
   async flush(): Promise<void> {}
 

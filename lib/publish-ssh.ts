@@ -16,10 +16,11 @@ import {
 } from './check.js';
 import { untilAborted } from './abort.js';
 import { OstreeError } from './errors.js';
-import { checkArchive, DIRECTORIES, isAbandoned } from './publish-directory.js';
+import { checkArchive, DIRECTORIES, isAbandoned, wantsFsync } from './publish-directory.js';
 import type { FallibleStore } from './publish-retry.js';
 import type { Upload } from './publish-store.js';
 import { Sftp } from './sftp.js';
+import { Tasks } from './tasks.js';
 
 /** A directory of another machine. */
 export interface SshTarget {
@@ -36,6 +37,8 @@ const TARGET: Names<SshTarget> = { ssh: true, path: true, port: true, arguments:
 const HOST = /^(?:[^\s@-][^\s@]*@)?[^\s@-][^\s@]*$/;
 /** How much of what ssh complains about is kept. */
 const MAX_STDERR = 4096;
+/** How many files are flushed at once: the server does one after the other, but need not wait to be asked. */
+const FLUSHES = 32;
 
 export function checkSshTarget(target: object): asserts target is SshTarget {
   checkKnown(target, TARGET, 'target');
@@ -62,6 +65,15 @@ export function sshTargetOf(text: string): SshTarget {
   return complete;
 }
 
+/** Those that have something of these paths in them, up to the root. */
+function directoriesOf(paths: readonly string[]): string[] {
+  const directories = new Set<string>();
+  for (const path of paths)
+    for (let above = posix.dirname(path); !directories.has(above); above = posix.dirname(above))
+      directories.add(above);
+  return [...directories];
+}
+
 interface Connection {
   child: ChildProcess;
   sftp: Sftp;
@@ -74,8 +86,13 @@ export class SshStore implements FallibleStore {
   readonly #root: string;
   readonly #made = new Map<string, Promise<void>>();
   #connecting: Promise<Connection> | undefined;
+  #fsync: boolean | undefined;
+  /** What is there, and maybe not on the disk yet. */
+  readonly #unflushed = new Set<string>();
 
-  constructor(target: SshTarget) {
+  /** `fsync`: as the config there says unless given. */
+  constructor(target: SshTarget, fsync?: boolean) {
+    this.#fsync = fsync;
     this.name = `${target.ssh}:${target.path}`;
     this.#target = target;
     this.#root = target.path.replace(/\/+$/, '') || '/';
@@ -134,7 +151,9 @@ export class SshStore implements FallibleStore {
   }
 
   async prepare(signal: AbortSignal): Promise<void> {
-    checkArchive(this.name, await this.read('config', signal));
+    const config = await this.read('config', signal);
+    checkArchive(this.name, config);
+    this.#fsync ??= wantsFsync(config);
     const sftp = await this.#sftp(signal);
     for (const directory of DIRECTORIES) await this.#makeDirectory(sftp, this.#at(directory));
     const tmp = this.#at('tmp');
@@ -159,7 +178,9 @@ export class SshStore implements FallibleStore {
   async size(path: string, signal: AbortSignal): Promise<number | null> {
     const sftp = await this.#sftp(signal);
     const attributes = await untilAborted(signal, sftp.stat(this.#at(path)));
-    return attributes && !attributes.isDirectory ? attributes.size : null;
+    if (!attributes || attributes.isDirectory) return null;
+    this.#unflushed.add(path); // another run may have left it so
+    return attributes.size;
   }
 
   async read(path: string, signal: AbortSignal): Promise<Buffer | null> {
@@ -167,24 +188,60 @@ export class SshStore implements FallibleStore {
     return await untilAborted(signal, sftp.readFile(this.#at(path)));
   }
 
-  async put({ path, source }: Upload, signal: AbortSignal): Promise<void> {
+  async put(upload: Upload, signal: AbortSignal): Promise<void> {
+    await this.putTogether([upload], signal);
+  }
+
+  async putTogether(uploads: Upload[], signal: AbortSignal): Promise<void> {
     const sftp = await this.#sftp(signal);
-    const temporary = this.#at(`tmp/publish-${randomBytes(8).toString('hex')}`);
-    const target = this.#at(path);
-    const chunks = typeof source === 'string' ? createReadStream(source) : [source];
+    const staged: { path: string; temporary: string; target: string }[] = [];
     try {
-      await untilAborted(signal, sftp.writeFile(temporary, chunks));
-      await this.#makeDirectory(sftp, posix.dirname(target));
-      await untilAborted(signal, sftp.rename(temporary, target));
+      for (const { path, source } of uploads) {
+        const temporary = this.#at(`tmp/publish-${randomBytes(8).toString('hex')}`);
+        const target = this.#at(path);
+        staged.push({ path, temporary, target });
+        await this.#stage(sftp, source, temporary, signal);
+        await this.#makeDirectory(sftp, posix.dirname(target));
+      }
+      // The server does them in this order, and does not wait for another word.
+      const renames = staged.map(({ temporary, target }) => sftp.rename(temporary, target));
+      await untilAborted(signal, Promise.all(renames));
+      for (const { path } of staged) this.#unflushed.add(path);
     } catch (error) {
-      if (!Array.isArray(chunks)) chunks.destroy();
-      if (!this.mayHelp(error)) void sftp.remove(temporary).catch(() => {});
+      if (!this.mayHelp(error))
+        for (const { temporary } of staged) void sftp.remove(temporary).catch(() => {});
       throw error;
     }
   }
 
-  /** SFTP has no word for it that every server knows. */
-  async flush(): Promise<void> {}
+  /** What is small, such as a ref, is flushed before it has its name; the others wait for flush(). */
+  async #stage(sftp: Sftp, source: Upload['source'], temporary: string, signal: AbortSignal): Promise<void> {
+    const chunks = typeof source === 'string' ? createReadStream(source) : [source];
+    const flush = typeof source !== 'string' && this.#fsync === true;
+    try {
+      await untilAborted(signal, sftp.writeFile(temporary, chunks, { flush }));
+    } catch (error) {
+      if (!Array.isArray(chunks)) chunks.destroy();
+      throw error;
+    }
+  }
+
+  /** Where the server can: OpenSSH's does. Files together: the first ones bring most of the others along. */
+  async flush(signal: AbortSignal): Promise<void> {
+    const sftp = await this.#sftp(signal);
+    if (!this.#fsync || !sftp.flushes) return;
+    const paths = [...this.#unflushed];
+    const tasks = new Tasks({ signal, concurrency: FLUSHES, budget: Infinity });
+    const flushAll = (list: readonly string[]) =>
+      tasks.map(
+        list,
+        () => 0,
+        (path, ended) => untilAborted(ended, sftp.flush(this.#at(path))),
+      );
+    await flushAll(paths);
+    await flushAll(directoriesOf(paths));
+    for (const path of paths) this.#unflushed.delete(path);
+  }
 
   async remove(path: string, signal: AbortSignal): Promise<void> {
     await (await this.#sftp(signal)).remove(this.#at(path));

@@ -25,6 +25,8 @@ export interface Store {
   read(path: string, signal: AbortSignal): Promise<Buffer | null>;
   /** The whole file appears, in place of one that was there, or nothing does. */
   put(upload: Upload, signal: AbortSignal): Promise<void>;
+  /** Each of them so, in this order, one right after the other: what takes long is done before. */
+  putTogether(uploads: Upload[], signal: AbortSignal): Promise<void>;
   /** What was put so far outlives a power failure, before what is put from now on. */
   flush(signal: AbortSignal): Promise<void>;
   /** Does nothing where there is no such file. */

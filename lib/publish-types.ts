@@ -20,8 +20,8 @@ export interface PublishOptions extends ProgressOptions<PublishProgress> {
   /** How often to try again, with growing pauses, what failed for a reason that may pass. 5 unless given. */
   retries?: number | undefined;
   /**
-   * false: nothing is flushed to the disk where the target is a directory; after a power failure a ref may be there
-   * whose objects are not. As `core.fsync` of the directory's config says unless given.
+   * false: nothing is flushed to the disk where the target is a directory, of this machine or another; after a power
+   * failure a ref may be there whose objects are not. As `core.fsync` of the directory's config says unless given.
    */
   fsync?: boolean | undefined;
   /** Signs the summary, where the target is a {@link Repo} and makes its own. Other targets get this repository's. */

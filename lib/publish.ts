@@ -109,7 +109,8 @@ function publisherFor(target: PublishTarget): Publisher {
   }
   if ('ssh' in target) {
     checkSshTarget(target);
-    return (work) => publishFiles(new RetryingStore(new SshStore(target), work.rules), work);
+    return (work) =>
+      publishFiles(new RetryingStore(new SshStore(target, work.rules.fsync), work.rules), work);
   }
   if ('s3' in target) {
     checkS3Target(target);

@@ -102,7 +102,12 @@ interface CommonOptions extends ProgressOptions<PullProgress> {
   timestampCheck?: boolean | undefined;
   /** The same, compared with this commit. */
   timestampCheckFromRev?: Rev | undefined;
-  /** Take objects from these repositories where they have them: paths. One with a damaged object is left out. */
+  /**
+   * Take objects from these repositories where they have them: paths. One with a damaged object is left out: libostree
+   * would end the process over it, and which ones it will ask for nobody can tell before. So of an archive or bare-user
+   * repository each file object that is not here is looked at first, as far as its content, with `trusted` metadata of
+   * any, too: that takes time by what the repository has rather than by what is pulled.
+   */
   localCacheRepos?: string[] | undefined;
   /** The largest metadata object to accept, in bytes. */
   maxMetadataSize?: number | undefined;

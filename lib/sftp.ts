@@ -33,6 +33,7 @@ const CODES: Partial<Record<number, OstreeErrorCode>> = {
 const FOR_READING = 1;
 const FOR_NEW = 2 | 8 | 32; // write, create, only if it is not there
 const RENAME = 'posix-rename@openssh.com';
+const FLUSH = 'fsync@openssh.com';
 
 /** Of a packet. Servers send at most 256 KiB. */
 const MAX_PACKET = 1 << 20;
@@ -314,8 +315,38 @@ export class Sftp {
     }
   }
 
-  /** A new file. A few writes are on their way at once. */
-  async writeFile(path: string, chunks: AsyncIterable<Uint8Array> | Iterable<Uint8Array>): Promise<void> {
+  /** Whether the server can flush files to its disk. */
+  get flushes(): boolean {
+    return this.#extensions.has(FLUSH);
+  }
+
+  /** A file or a directory to the server's disk; nothing where there is none, or one that it does not open. */
+  async flush(path: string): Promise<void> {
+    const fill = (packet: Packet) => packet.string(path).uint32(FOR_READING).uint32(0);
+    const opened = await this.#expect(OPEN, HANDLE, path, fill).catch((error: unknown) => {
+      if (OstreeError.is(error, 'FAILED')) return null; // not every server opens directories so
+      throw error;
+    });
+    if (!opened) return;
+    const handle = opened.bytes();
+    try {
+      await this.#flush(handle, path);
+    } finally {
+      await this.#close(handle, path);
+    }
+  }
+
+  async #flush(handle: Uint8Array, path: string): Promise<void> {
+    const fill = (packet: Packet) => packet.string(FLUSH).string(handle);
+    this.#must(await this.#expect(EXTENDED, STATUS, path, fill), path);
+  }
+
+  /** A new file; `flush` where the server can. A few writes are on their way at once. */
+  async writeFile(
+    path: string,
+    chunks: AsyncIterable<Uint8Array> | Iterable<Uint8Array>,
+    { flush = false } = {},
+  ): Promise<void> {
     const fill = (packet: Packet) => packet.string(path).uint32(FOR_NEW).uint32(4).uint32(0o100644);
     const handle = this.#must(await this.#expect(OPEN, HANDLE, path, fill), path).bytes();
     const pending: Promise<unknown>[] = [];
@@ -335,6 +366,7 @@ export class Sftp {
         }
       }
       await Promise.all(pending);
+      if (flush && this.flushes) await this.#flush(handle, path);
     } finally {
       await this.#close(handle, path);
     }

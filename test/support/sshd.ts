@@ -14,6 +14,7 @@ import { temporaryDirectory } from './repo.js';
 
 const PROGRAM = '/usr/sbin/sshd';
 const SFTP = ['/usr/lib/openssh/sftp-server', '/usr/libexec/openssh/sftp-server', '/usr/lib/ssh/sftp-server'];
+export const SFTP_SERVER = SFTP.find((path) => existsSync(path)) ?? 'sftp-server';
 
 /** Empty where there is a server; else what is missing. */
 export const sshMissing = existsSync(PROGRAM) ? '' : `${PROGRAM} (Debian's openssh-server)`;
@@ -42,7 +43,7 @@ export async function sshd(): Promise<Sshd> {
     await execa('ssh-keygen', ['-q', '-t', 'ed25519', '-N', '', '-f', join(dir, key)]);
   await copyFile(join(dir, 'user.pub'), join(dir, 'authorized'));
   const port = await freePort();
-  const sftp = SFTP.find((path) => existsSync(path)) ?? 'internal-sftp';
+  const sftp = existsSync(SFTP_SERVER) ? SFTP_SERVER : 'internal-sftp';
   const config = [
     `HostKey ${dir}/host`, `AuthorizedKeysFile ${dir}/authorized`, 'PasswordAuthentication no', 'PidFile none',
     'KbdInteractiveAuthentication no', 'UsePAM no', 'StrictModes no', 'PermitRootLogin yes', `Subsystem sftp ${sftp}`,
