@@ -30,3 +30,12 @@ it.skipIf(whyNot)(
     expect(exitCode).toBe(0);
   },
 );
+
+it.skipIf(whyNot)(`its checks find what is damaged${whyNot ? ` (skipped: ${whyNot})` : ''}`, async () => {
+  const { stdout, stderr, exitCode } = await execa(script, ['--plant', '--operation', 'rollback'], {
+    reject: false,
+  });
+  expect(stderr).toBe('');
+  expect(stdout).toMatch(/^10 of 10 plants were found$/m);
+  expect(exitCode).toBe(0);
+});
