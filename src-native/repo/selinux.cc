@@ -92,7 +92,8 @@ std::shared_ptr<const SePolicy> PolicyIn(OstreeRepo* repo, const Checksum& conte
   } catch (Failure& failure) {
     // Of the commit, not of this machine.
     failure.message = "In the commit that the policy is taken from: " + failure.message;
-    if (failure.path && failure.path->starts_with(scratch.path())) failure.path->erase(0, scratch.path().size());
+    if (failure.path && failure.path->starts_with(scratch.path()))
+      failure.path->erase(0, scratch.path().size());
     throw;
   }
 }

@@ -61,7 +61,8 @@ void CheckCommitPolicy(const Sysroot& sysroot, const std::string& commit, GCance
   // libostree renames it, loads the policy, and fails for want of a /usr/etc in the commit.
   auto old_etc = etc ? std::nullopt : Child(repo, root, "etc");
   if (old_etc && Child(repo, *old_etc, "selinux"))
-    throw Failure("NOT_SUPPORTED", "A commit with its SELinux policy in /etc, not in /usr/etc, cannot be deployed");
+    throw Failure("NOT_SUPPORTED",
+                  "A commit with its SELinux policy in /etc, not in /usr/etc, cannot be deployed");
   if (!etc || !Child(repo, *etc, "selinux")) return;
   auto policy = PolicyIn(repo, root, cancellable);
   bool labels = policy->is_on() && StoresXattrs(repo);

@@ -51,7 +51,8 @@ it.each([
     }
     // What had come before the cut did not come again.
     const [, ...cut] = devices[lostNetwork]!.attempts;
-    const whole = devices[0]!.attempts.at(-1)!.bytes;
+    // A busy machine may take another device more than one attempt, too.
+    const whole = devices[0]!.attempts.slice(1).reduce((sum, { bytes }) => sum + bytes, 0);
     expect(cut.length).toBeGreaterThan(1);
     expect(cut.at(-1)!.bytes).toBeLessThan(whole * 0.9);
     expect(await readdir(tmp)).toEqual([]);
