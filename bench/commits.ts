@@ -58,7 +58,7 @@ export async function commits(context: Context, mode: string): Promise<void> {
     const mine = await context.freshRepo('mine', mode);
     rows.new.command.push(await commitCommand(theirs, tree));
     rows.new.ours.push(await ours('commit', { repo: mine, tree }));
-    rows.again.command.push(await commitCommand(theirs, tree));
+    if (context.commandAgain) rows.again.command.push(await commitCommand(theirs, tree));
     rows.again.ours.push(await ours('commit', { repo: mine, tree }));
     await ours('commit', { repo: mine, tree, cache: true });
     rows.cached.command = rows.again.command;

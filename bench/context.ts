@@ -26,6 +26,8 @@ export class Context {
     readonly quick: boolean,
     readonly python: string | undefined,
     readonly only: RegExp,
+    /** Whether the command commits what it has again, which takes ext4 a millisecond a file and more. */
+    readonly commandAgain = true,
   ) {}
 
   /** Whether any of these is wanted. */

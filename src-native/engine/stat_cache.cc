@@ -180,13 +180,13 @@ void StatCache::Save() {
   }
   // Every entry was of use, and there are no others.
   if (hits == known_count_ && read == 0) return;
-  StatEntries entries;
+  StatEntryPointers entries;
   for (auto& [disk, dir] : dirs_) {
     if (dir.hits.empty() && dir.read.empty()) continue;
     auto& all = entries[disk->Path()];
-    all = std::move(dir.read);
-    for (auto* hit : dir.hits) all.push_back(*hit);
-    std::sort(all.begin(), all.end(), [](const auto& a, const auto& b) { return a.name < b.name; });
+    all = std::move(dir.hits);
+    for (const auto& entry : dir.read) all.push_back(&entry);
+    std::sort(all.begin(), all.end(), [](auto* a, auto* b) { return a->name < b->name; });
   }
   try {
     WriteStatCache(path_, key_, entries);

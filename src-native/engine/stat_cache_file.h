@@ -4,7 +4,6 @@
 #include <sys/stat.h>
 
 #include <map>
-#include <optional>
 #include <string>
 #include <vector>
 
@@ -26,11 +25,12 @@ struct StatEntry {
 
 // By the directory's path; entries are sorted by name.
 using StatEntries = std::map<std::string, std::vector<StatEntry>>;
+using StatEntryPointers = std::map<std::string, std::vector<const StatEntry*>>;
 
 // Nothing: there is no such file, it is damaged, it was written for another key, or others may write to it.
 StatEntries ReadStatCache(const std::string& path, const Checksum& key);
 // Puts a new file in the place of the old one, in one step.
-void WriteStatCache(const std::string& path, const Checksum& key, const StatEntries& entries);
+void WriteStatCache(const std::string& path, const Checksum& key, const StatEntryPointers& entries);
 // All but those that were written last: who commits each time from another directory needs none of the
 // others.
 void RemoveOldStatCaches(const std::string& dir);
