@@ -104,6 +104,7 @@ void Scanner::ScanDirectory(DiskDir& disk, TreeDir& dir) {
   if (rules_.asks()) AskAbout(disk, fd, dir, entries);
   for (const auto& entry : entries) ScanEntry(disk, fd, dir, entry);
   tally_.Found(dir.files.size() - files);
+  if (on_directory_) on_directory_(dir);
 }
 
 void Scanner::AskAbout(const DiskDir& disk, int fd, TreeDir& dir, const std::vector<DiskEntry>& entries) {

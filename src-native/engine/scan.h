@@ -1,9 +1,11 @@
 // Finds what a commit consists of: walks the sources, in order, into one tree.
 // Everything that can be refused by its name, its type or its link target is
-// refused here, before anything is written.
+// refused here, before it is opened. What has been written of other files by then
+// goes with the transaction.
 #pragma once
 
 #include <deque>
+#include <functional>
 
 #include "engine/consume.h"
 #include "engine/disk.h"
@@ -19,6 +21,8 @@ class Scanner {
   Scanner(const CommitPlan& plan, OstreeRepo* repo, Rules& rules, Tree& tree, Tally& tally,
           GCancellable* cancellable);
 
+  // Calls this for each directory on disk whose files have been found.
+  void OnDirectory(std::function<void(TreeDir&)> call) { on_directory_ = std::move(call); }
   void Add(const TreeSource& source);
   // What was read, for it to be removed. Once every file is settled: they point into it.
   std::shared_ptr<Consumption> TakeConsumption();
@@ -60,6 +64,7 @@ class Scanner {
   Tree& tree_;
   Tally& tally_;
   GCancellable* const cancellable_;
+  std::function<void(TreeDir&)> on_directory_;
   DirOpener opener_{32};
   std::deque<DiskDir> disk_dirs_;  // the tree's files point into it
   std::vector<DiskTask> disk_todo_;

@@ -108,6 +108,7 @@ StatCache::StatCache(const CommitPlan& plan, OstreeRepo* repo, bool keeps_xattrs
     known_ = ReadStatCache(path_, key_);
     for (const auto& [dir, files] : known_) known_count_ += files.size();
     objects_.List(repo_, known_count_, cancellable);
+    is_read_ = true;
   });
 }
 

@@ -2,6 +2,7 @@
 // committed: what git's index does, and as safe.
 #pragma once
 
+#include <atomic>
 #include <mutex>
 #include <string>
 #include <unordered_map>
@@ -22,6 +23,7 @@ class StatCache {
   StatCache(const CommitPlan& plan, OstreeRepo* repo, bool keeps_xattrs, GCancellable* cancellable);
   // Until it is read: before any of what follows.
   void Await() { reading_.Wait(); }
+  bool is_read() const { return !is_used() || is_read_; }
 
   bool is_used() const { return !path_.empty(); }
 
@@ -54,6 +56,7 @@ class StatCache {
   StatEntries known_;
   size_t known_count_ = 0;
   FileObjects objects_;
+  std::atomic<bool> is_read_ = false;
   std::mutex mutex_;
   std::unordered_map<const DiskDir*, Dir> dirs_;  // their places do not change
   std::unordered_map<dev_t, bool> is_local_;

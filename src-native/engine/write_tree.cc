@@ -13,11 +13,12 @@
 #include "engine/objects.h"
 #include "engine/pool.h"
 #include "engine/scan.h"
+#include "engine/settler.h"
 
 namespace ostree {
 namespace {
 
-// So many files, or directories, are one task.
+// So many directories are one task.
 constexpr size_t kBatch = 32;
 // What one task may have open: directories on the way, the file, libostree's
 // temporary file, and some room.
@@ -45,22 +46,9 @@ void Scan(const CommitPlan& plan, Scanner& scanner, OstreeRepo* repo, Tree& tree
   if (!tree.root().has_metadata) throw Failure("INVALID_ARGUMENT", "Can't commit an empty tree");
 }
 
-struct Unsettled {
-  const TreeDir* dir;
-  TreeDir::Files::value_type* file;
-};
-
-// The files that are not settled, those of one directory on disk together.
-std::vector<Unsettled> FindUnsettled(Tree& tree) {
-  std::vector<Unsettled> files;
-  for (auto& dir : tree.dirs()) {
-    auto first = files.size();
-    for (auto& file : dir.files)
-      if (!file.second.is_settled) files.push_back({&dir, &file});
-    auto by_disk = [](const auto& a, const auto& b) { return a.file->second.disk < b.file->second.disk; };
-    std::stable_sort(files.begin() + static_cast<ptrdiff_t>(first), files.end(), by_disk);
-  }
-  return files;
+// Of a single directory, nothing that was found is taken away by what is found later.
+bool IsOneDirectory(const CommitPlan& plan) {
+  return !plan.base && plan.sources.size() == 1 && std::holds_alternative<DirSource>(plan.sources[0].from);
 }
 
 // Calls work(item) for every item, in batches, on the engine pool.
@@ -107,24 +95,21 @@ WrittenTree WriteTree(const CommitPlan& plan, OstreeRepo* repo, GCancellable* ca
   StatCache cache(plan, repo, rules.keeps_xattrs(), cancellable);
   Tree tree(repo, cancellable);
   Scanner scanner(plan, repo, rules, tree, tally, cancellable);
-  Scan(plan, scanner, repo, tree);
-  rules.CheckAllMatched();
-  cache.Await();
-
-  auto files = FindUnsettled(tree);
-  tally.SettleTotal(files.size());
-  tally.SetPhase("files");
-  auto limit = TaskLimit(plan.concurrency);
   ObjectWriter writer(repo, cancellable, tally);
   Pool<Ingest> pool([repo, &rules, &writer, &cache, &tally, cancellable] {
     return std::make_unique<Ingest>(repo, rules, writer, cache, tally, cancellable);
   });
-  ForEach(files, limit, cancellable, [&pool, &tally] {
-    return [ingest = pool.Take(), &tally](const Unsettled& found) {
-      ingest->Settle(*found.dir, found.file->first, found.file->second);
-      tally.ReadFile();
-    };
-  });
+  auto limit = TaskLimit(plan.concurrency);
+  Settler settler(pool, cache, tally, cancellable, limit);
+  bool at_once = IsOneDirectory(plan);
+  if (at_once) scanner.OnDirectory([&settler](TreeDir& dir) { settler.Add(dir); });
+  Scan(plan, scanner, repo, tree);
+  rules.CheckAllMatched();
+  if (!at_once)
+    for (auto& dir : tree.dirs()) settler.Add(dir);
+  tally.SettleTotal(settler.count());
+  tally.SetPhase("files");
+  settler.Wait();
 
   tally.SetPhase("metadata");
   WriteDirectories(tree, writer, limit, cancellable);
