@@ -26,17 +26,7 @@ import { fedWith } from './feed.js';
 import { checkEntries } from './file-set.js';
 import { selinuxSpec } from './selinux.js';
 import { checkSigners, type Signer } from './sign.js';
-import { checkTreePath, notSupported, skips } from './skip.js';
-
-/** What a part of the commit path cannot do yet. An option that is not understood is refused, never ignored. */
-const NOT_YET = { composefs: true };
-
-function checkSupported(options: object): void {
-  for (const [name, value] of Object.entries(options)) {
-    if (Object.hasOwn(NOT_YET, name) && value !== undefined && value !== false)
-      throw notSupported(`options.${name}`);
-  }
-}
+import { checkTreePath, skips } from './skip.js';
 
 /** A path in the tree that need not begin with a slash. */
 function checkPrefix(value: unknown, name: string): asserts value is string {
@@ -183,6 +173,7 @@ const FLAGS = [
   'xattrs',
   'skipIfUnchanged',
   'generateSizes',
+  'composefs',
   'consume',
   'fsync',
 ] as const;
@@ -214,6 +205,7 @@ const OPTIONS: Names<CommitOptions> = {
   skipIfUnchanged: true,
   cache: true,
   generateSizes: true,
+  composefs: true,
   consume: true,
   devinoCache: true,
   concurrency: true,
@@ -222,8 +214,7 @@ const OPTIONS: Names<CommitOptions> = {
 
 /** Checks the meaning of the options, and puts them as the addon wants them. */
 export function commitSpec(options: CommitOptions): CommitSpec {
-  checkOptions(options, { ...OPTIONS, ...NOT_YET });
-  checkSupported(options);
+  checkOptions(options, OPTIONS);
   const { branch, parent, base, subject, body, version, bindRefs, concurrency } = options;
   if (branch !== undefined) checkRef(branch, 'options.branch');
   if (parent !== undefined && parent !== null) checkChecksum(parent, 'options.parent');

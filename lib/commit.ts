@@ -153,6 +153,14 @@ export interface CommitOptions extends ProgressOptions<CommitProgress> {
    */
   generateSizes?: boolean | undefined;
   /**
+   * Write into the commit the digest of its composefs image, as `ostree commit --generate-composefs-metadata`:
+   * `ostree.composefs.digest.v0`, the fs-verity digest of what `checkoutComposefs()` makes, which is compared with it
+   * there. All content of the tree is read, in one thread, and an abort meanwhile takes effect only after that.
+   * NOT_SUPPORTED, before anything is written, before libostree 2023.4 and where it was built without composefs:
+   * `features.composefs`. Wraps `ostree_repo_commit_add_composefs_metadata()`.
+   */
+  composefs?: boolean | undefined;
+  /**
    * Remove what came from directories of this machine, and the directories, once the commit is made, as
    * `ostree commit --consume`. What `skip` leaves out goes, too. What has come or changed since it was looked at stays:
    * `stats.leftBehind`. In a {@link Transaction}, it is removed when that is committed.

@@ -81,6 +81,7 @@ export {
 
 // checkout
 export type { CheckoutOptions, CheckoutProgress, CheckoutResult } from './checkout.js';
+export type { CheckoutComposefsOptions, ComposefsImage } from './composefs.js';
 
 // fsck, prune
 export type { PruneOptions, PruneResult } from './prune.js';

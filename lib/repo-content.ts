@@ -2,6 +2,7 @@
 import type { Readable } from 'node:stream';
 
 import type { CallOptions } from './call.js';
+import { checkoutComposefs, type CheckoutComposefsOptions, type ComposefsImage } from './composefs.js';
 import * as commits from './commit-read.js';
 import { diff, type Diff, type DiffOptions, type DiffSource } from './diff.js';
 import type { ObjectName } from './errors.js';
@@ -45,6 +46,32 @@ export abstract class RepoContent {
    */
   diff(from: DiffSource, to: DiffSource, options: DiffOptions = {}): Promise<Diff> {
     return diff(innerOf(this), from, to, options);
+  }
+
+  // composefs
+
+  /**
+   * Makes the image that a commit is mounted by with composefs: names, owners, modes and attributes of all files, and
+   * which object of a bare repository (`aa/bb….file`) has their content. It is what `ostree checkout --composefs` makes,
+   * bit for bit. It appears under its name when it is whole, in place of a file
+   * that was there; after an abort, or a failure, all is as before. As libostree does not heed an abort, its thread
+   * may go on for a while.
+   *
+   * Wraps `ostree_repo_checkout_composefs()`.
+   *
+   * @param destination - the file to make; its directory must be there
+   * @throws {OstreeError} `NOT_SUPPORTED` before libostree 2024.7 and where it was built without composefs:
+   * `features.composefs`; `NOT_FOUND`, `IS_DIRECTORY`, `NOT_DIRECTORY`, `PERMISSION_DENIED`, `NO_SPACE` with the
+   * destination's path; `NOT_FOUND` without the commit or, with its checksum, an object; `PARTIAL` when the object is
+   * missing because the commit is not here as a whole; `CORRUPT` when one is damaged, or the image is not what the
+   * commit says; `TOO_LARGE` above 10,000,000 paths
+   */
+  checkoutComposefs(
+    rev: Rev,
+    destination: string,
+    options: CheckoutComposefsOptions = {},
+  ): Promise<ComposefsImage> {
+    return checkoutComposefs(innerOf(this), rev, destination, options);
   }
 
   // trees and files

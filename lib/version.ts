@@ -21,8 +21,8 @@ export interface Version {
  *
  * - `gpg`: GPG signatures. libostree is linked with libgpgme.
  * - `ed25519`, `spki`: signatures of these kinds. ostree_sign_get_by_name() knows them.
- * - `composefs`: `checkoutComposefs`. ostree_repo_checkout_composefs (2024.7) is there and does not say at once that
- *   it was not built in.
+ * - `composefs`: `checkoutComposefs`, `commit({ composefs })`. ostree_repo_checkout_composefs (2024.7) is there, and
+ *   ostree_repo_commit_add_composefs_metadata, which `commit()` needs and 2023.4 has, does not say that it was not built in.
  * - `http`: pulling over HTTP. libostree is linked with libcurl or libsoup.
  * - `libarchive`: commits from tar files. libostree is linked with libarchive.
  * - `selinux`: SELinux labels. libostree is linked with libselinux.

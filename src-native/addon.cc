@@ -12,6 +12,7 @@
 #include "repo/checkout.h"
 #include "repo/commit.h"
 #include "repo/commit_read.h"
+#include "repo/composefs.h"
 #include "repo/config.h"
 #include "repo/cursor.h"
 #include "repo/delta_apply.h"
@@ -156,6 +157,7 @@ static Napi::Object Init(Napi::Env env, Napi::Object exports) {
 
   // checkout
   add("checkoutRun", ostree::CheckoutRun);
+  add("composefsCheckout", ostree::ComposefsCheckout);
 
   // fsck, prune
   add("fsckRun", ostree::FsckRun);

@@ -238,6 +238,8 @@ export interface Addon {
   // checkout
   /** What ostree_repo_checkout_at does, on all cores. */
   checkoutRun(repo: RepoHandle, spec: CheckoutSpec, call: Call): Promise<CheckoutResult>;
+  /** ostree_repo_checkout_composefs */
+  composefsCheckout(repo: RepoHandle, spec: ComposefsSpec, call: Call): Promise<ComposefsImage>;
 
   // fsck, prune
   /** ostree_repo_fsck_object, ostree_repo_delete_object, ostree_repo_mark_commit_partial_reason */
@@ -693,6 +695,24 @@ export interface CheckoutResult {
   /** Files, links and directories that an update has removed. */
   removed: number;
 }
+export interface ComposefsSpec {
+  rev: string;
+  destination: string;
+  /** 0: no digests of files; 1: those that the file system has; 2: all. */
+  verity: number;
+}
+/** An image for composefs. */
+export interface ComposefsImage {
+  /** The commit it is of. */
+  checksum: string;
+  /**
+   * The fs-verity digest of the image, 64 hex digits: for `mount -t composefs -o digest=`. With all digests in it, it is
+   * what `commit({ composefs: true })` wrote into the commit.
+   */
+  digest: string;
+  /** Bytes. */
+  size: number;
+}
 export interface CheckoutProgress {
   phase: 'files';
   /** Files and links done. */
@@ -1107,6 +1127,7 @@ export interface CommitSpec {
   askSkips?: Channel | undefined;
   selinux?: SelinuxSpec | undefined;
   generateSizes?: boolean | undefined;
+  composefs?: boolean | undefined;
   consume?: boolean | undefined;
   devino?: DevInoHandle | undefined;
   skipIfUnchanged?: boolean | undefined;

@@ -94,6 +94,8 @@ constexpr std::array kTextCodes = {
     TextCode{"Not normal form", "CORRUPT"},
     TextCode{"File header size ", "CORRUPT"},  // a truncated file: File header size 26 exceeds size 19
     TextCode{"Invalid checksum for static delta", "CORRUPT"},
+    TextCode{"doesn't match expected digest", "CORRUPT"},  // Generated composefs image digest (…)
+    TextCode{"Expected composefs fs-verity in metadata has the wrong size", "CORRUPT"},
     TextCode{"signatures found, but none are in trusted keyring", "SIGNATURE"},
     TextCode{"No signatures found", "SIGNATURE"},
     TextCode{"Can't check signature", "SIGNATURE"},

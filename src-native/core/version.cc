@@ -1,7 +1,5 @@
 #include "version.h"
 
-#include <fcntl.h>
-
 #include "convert.h"
 #include "dynamic.h"
 #include "hash.h"
@@ -32,19 +30,7 @@ bool HasSignatures(const char* type) {
   return bool(Shared<OstreeSign>::Take(ostree_sign_get_by_name(type, Out(error))));
 }
 
-// Without composefs the function refuses at once. With it, it fails at opening a file in what is no
-// directory, before it looks at the repository.
-bool HasComposefs() {
-  auto checkout = Dynamic().ostree_repo_checkout_composefs;
-  if (!checkout) return false;
-  auto path = Shared<GFile>::Take(g_file_new_for_path("/dev/null"));
-  auto repo = Shared<OstreeRepo>::Take(ostree_repo_new(path.get()));
-  Fd no_directory(open("/dev/null", O_RDONLY | O_CLOEXEC));
-  const std::string checksum(64, '0');
-  Owned<GError> error;
-  checkout.get()(repo.get(), nullptr, no_directory.get(), "none", checksum.c_str(), nullptr, Out(error));
-  return error && !g_error_matches(error.get(), G_IO_ERROR, G_IO_ERROR_NOT_SUPPORTED);
-}
+bool HasComposefs() { return Dynamic().ostree_repo_checkout_composefs && BuiltWithComposefs(); }
 
 // A function that is there can still have been compiled to fail; only use will tell.
 template <class Function>
@@ -58,6 +44,22 @@ Answer HasHttp() {
 }
 
 }  // namespace
+
+// Without composefs the function refuses at once. With it, it asks first whether it was cancelled, before it
+// looks at what it was given.
+bool BuiltWithComposefs() {
+  auto add = Dynamic().ostree_repo_commit_add_composefs_metadata;
+  if (!add) return false;
+  auto path = Shared<GFile>::Take(g_file_new_for_path("/dev/null"));
+  auto repo = Shared<OstreeRepo>::Take(ostree_repo_new(path.get()));
+  auto root = Shared<GObject>::Take(G_OBJECT(g_object_new(OSTREE_TYPE_REPO_FILE, nullptr)));
+  auto dict = Shared<GVariantDict>::Take(g_variant_dict_new(nullptr));
+  auto cancelled = Shared<GCancellable>::Take(g_cancellable_new());
+  g_cancellable_cancel(cancelled.get());
+  Owned<GError> error;
+  add.get()(repo.get(), 0, dict.get(), OSTREE_REPO_FILE(root.get()), cancelled.get(), Out(error));
+  return error && !g_error_matches(error.get(), G_IO_ERROR, G_IO_ERROR_NOT_SUPPORTED);
+}
 
 Napi::Value VersionRead(const Napi::CallbackInfo& info) {
   Version version{LibraryVersion(),

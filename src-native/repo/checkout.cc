@@ -129,17 +129,8 @@ void AddPolicy(CheckoutPlan& plan, OstreeRepo* handle, const CheckoutSpec& spec,
   plan.policy = policy;
   plan.drops_stored_labels = DropsStoredLabels();
   plan.label_prefix = spec.selinuxPrefix.value_or(spec.subpath);
-  if (!plan.label_prefix.starts_with('/')) plan.label_prefix.insert(0, "/");
+  if (!plan.label_prefix.starts_with('/')) plan.label_prefix.insert(plan.label_prefix.begin(), '/');
   if (!plan.label_prefix.ends_with('/')) plan.label_prefix += '/';
-}
-
-// An object that is missing is no surprise where the commit is known not to be here as a whole.
-void ExplainMissing(OstreeRepo* handle, const std::string& rev, Failure& failure) {
-  if (!failure.Is("NOT_FOUND") || !failure.checksum) return;
-  auto commit = ResolveRev(handle, rev);
-  if (!(CommitState(handle, Checksum::FromHex(commit)) & OSTREE_REPO_COMMIT_STATE_PARTIAL)) return;
-  failure.code = "PARTIAL";
-  failure.message = "The commit " + commit + " is not here as a whole; pull it again: " + failure.message;
 }
 
 // What the destination is updated from; nothing where that commit has no such directory.

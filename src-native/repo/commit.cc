@@ -3,6 +3,7 @@
 #include <algorithm>
 
 #include "bootable.h"
+#include "composefs.h"
 #include "core/validate.h"
 #include "core/variant.h"
 #include "detached.h"
@@ -192,6 +193,7 @@ void CheckKeys(const CommitSpec& spec, GVariant* metadata) {
   refuse(spec.version.has_value(), "version", "version");
   refuse(spec.bindings, OSTREE_COMMIT_META_KEY_REF_BINDING, "bindings");
   refuse(spec.generateSizes, kSizesKey, "generateSizes");
+  refuse(spec.composefs, kComposefsDigestKey, "composefs");
 }
 
 bool IsUnchanged(OstreeRepo* handle, const Nullable<std::string>& parent, const WrittenTree& tree) {
@@ -255,6 +257,7 @@ CommitResult WriteCommit(OstreeRepo* handle, const CommitSpec& spec, const Nulla
                          const CommitMetadata& given, Job& job) {
   auto* cancellable = job.cancellable();
   CheckKeys(spec, given.metadata.get());
+  if (spec.composefs) RequireComposefsMetadata();
   auto tree = WriteTree(PlanOf(handle, spec, cancellable), handle, cancellable, ReporterOf(job));
   CommitResult result{
       "", true, tree.contents.Hex(), tree.metadata.Hex(), StatsOf(tree.stats), tree.consumption};
@@ -268,6 +271,7 @@ CommitResult WriteCommit(OstreeRepo* handle, const CommitSpec& spec, const Nulla
   ReportEngine(job, {"commit", stats.content_objects, stats.content_objects, stats.bytes_read});
   auto root = RootOf(handle, tree, cancellable);
   auto metadata = MetadataOf(handle, spec, given.metadata.get(), tree, root.get(), cancellable);
+  if (spec.composefs) metadata = WithComposefsDigest(handle, tree, metadata.get(), root.get(), cancellable);
   if (spec.generateSizes) metadata = WithSizes(handle, tree, metadata.get(), cancellable);
   result.checksum = WriteCommitObject(handle, spec, parent, metadata.get(), root.get(), cancellable);
   result.stats.metadataWritten++;

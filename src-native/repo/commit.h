@@ -65,7 +65,7 @@ struct CommitSpec {
   std::vector<std::string> skip, skipGlobs;
   std::optional<std::shared_ptr<ByteChannel>> askSkips;  // who says what else to leave out
   std::optional<SelinuxSpec> selinux;
-  bool generateSizes = false, consume = false;
+  bool generateSizes = false, composefs = false, consume = false;
   std::optional<std::shared_ptr<DevInoHandle>> devino;
   bool skipIfUnchanged = false;
   std::optional<std::string> cache;  // of the stat cache; empty: in the repository
@@ -95,6 +95,7 @@ struct CommitSpec {
     field("askSkips", askSkips);
     field("selinux", selinux);
     field("generateSizes", generateSizes);
+    field("composefs", composefs);
     field("consume", consume);
     field("devino", devino);
     field("skipIfUnchanged", skipIfUnchanged);

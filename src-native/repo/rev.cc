@@ -1,6 +1,7 @@
 #include "rev.h"
 
 #include "core/validate.h"
+#include "engine/links.h"
 #include "engine/load_metadata.h"
 
 namespace ostree {
@@ -36,6 +37,14 @@ std::string ResolveRev(OstreeRepo* repo, const std::string& rev, OstreeRepoResol
     failure.ref = rev;
     throw;
   }
+}
+
+void ExplainMissing(OstreeRepo* repo, const std::string& rev, Failure& failure) {
+  if (!failure.Is("NOT_FOUND") || !failure.checksum) return;
+  auto commit = ResolveRev(repo, rev);
+  if (!(CommitState(repo, Checksum::FromHex(commit)) & OSTREE_REPO_COMMIT_STATE_PARTIAL)) return;
+  failure.code = "PARTIAL";
+  failure.message = "The commit " + commit + " is not here as a whole; pull it again: " + failure.message;
 }
 
 Failure RefNotFound(const std::string& ref) {

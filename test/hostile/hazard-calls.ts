@@ -266,6 +266,21 @@ export const REFUSED: Record<string, Record<string, string>> = {
       ]),
     ),
   },
+  'an image of composefs that is none': {
+    verity: `repo.checkoutComposefs('main', given.none, { verity: 3 })`,
+    rev: `repo.checkoutComposefs('missing^', given.none)`,
+    destination: `repo.checkoutComposefs('main', given.tree)`,
+    device: `repo.checkoutComposefs('main', '/dev/null/x')`,
+    ...Object.fromEntries(
+      [3, 2 ** 32 - 1, -1, 0.5, 'null', `'2'`, '{}'].map((verity) => [
+        `addon with ${verity}`,
+        `addon.composefsCheckout(raw, { rev: 'main', destination: given.none, verity: ${verity} }, call())`,
+      ]),
+    ),
+    addonNowhere: `addon.composefsCheckout(raw, { rev: 'main', destination: '', verity: 2 }, call())`,
+    addonParent: `addon.composefsCheckout(raw, { rev: 'main', destination: given.none + '/..', verity: 2 }, call())`,
+    metadata: `repo.commit({ tree: given.tree, composefs: true, metadata: { 'ostree.composefs.digest.v0': 1 } })`,
+  },
   'a checkout that is none': {
     both: `repo.checkout('main', given.none + '1', { requireHardlinks: true, forceCopy: true })`,
     identical: `repo.checkout('main', given.none + '1', { overwrite: 'union-identical' })`,

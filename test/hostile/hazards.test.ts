@@ -57,6 +57,9 @@ const TEXTS: Record<string, (text: string) => string> = {
     `repo.summary.regenerate({ metadata: { x: 'x' }, sign: { type: 'gpg', keyId: ${text}, homedir: given.tree } })`,
   addonCheckout: (text) =>
     `addon.checkoutRun(raw, { ...checkout, destination: '/dev/null/' + ${text} }, call())`,
+  composefs: (text) => `repo.checkoutComposefs('main', '/dev/null/' + ${text})`,
+  addonComposefs: (text) =>
+    `addon.composefsCheckout(raw, { rev: ${text}, destination: '/dev/null/' + ${text}, verity: 2 }, call())`,
   addonDelta: (text) => `addon.deltaRead(raw, ${text}, call())`,
   addonDeltaFile: (text) => `addon.deltaGenerate(raw, { ...delta, filename: '/nowhere/' + ${text} }, call())`,
   addonDiff: (text) =>
@@ -96,7 +99,6 @@ const UNREACHED: Record<string, string> = {
   'object_from_string, checksum_*_to_bytes': 'not called with text from outside',
   'static_delta_generate without parameters': 'there are always some',
   'checkout_at with options that do not go together': 'not used: checkouts are made by the engine',
-  'checkout_composefs, commit_add_composefs_metadata': 'not used',
   'sysroot_repo, get_deployments before load': 'a sysroot is loaded when it is opened',
   'mutable_tree_walk, ensure_parent_dirs': 'not used: trees are built by the engine',
   'RepoFile of an odd path': 'not used: the engine walks directories itself',

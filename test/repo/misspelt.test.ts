@@ -62,6 +62,7 @@ it('by a Repo and its parts', async () => {
   const { remotes, deltas } = repo;
   await expectRefused(repo, {
     checkout: () => repo.checkout(c, join(tree, 'out'), odd),
+    checkoutComposefs: () => repo.checkoutComposefs(c, join(tree, 'image'), odd),
     close: () => repo.close(odd),
     commit: () => repo.commit({ ...odd, tree }),
     createReadStream: () => repo.createReadStream(c, '/a', odd),

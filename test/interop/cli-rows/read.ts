@@ -1,15 +1,16 @@
 // Commands that only read.
-import { writeFile } from 'node:fs/promises';
+import { readFile, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { buffer } from 'node:stream/consumers';
 
 import { execa } from 'execa';
-import { checksumFile, type Commit } from 'ostree';
+import { checksumFile, type Commit, features } from 'ostree';
 import { expect } from 'vitest';
 
 import { snapshot } from '../../support/snapshot.js';
 import { temporaryDirectory, writeTree } from '../../support/repo.js';
 import { labelsOf, policyRoot, whyNoLabels } from '../../support/selinux.js';
+import { expectNotSupported } from './newer.js';
 import { FILES, lines, pair, type Rows } from './pair.js';
 
 async function all<T>(items: AsyncIterable<T>): Promise<T[]> {
@@ -107,6 +108,20 @@ export const readRows: Rows = {
     const content = async (root: string) =>
       Object.entries(await snapshot(root)).map(([path, what]) => [path, what.replace(/ mtime=\d+/, '')]);
     expect(await content(mine)).toEqual(await content(other));
+    const [image, theirImage] = [join(dir, 'image'), join(dir, 'their-image')];
+    for (const [verity, flag] of [
+      [true, '--composefs'],
+      [false, '--composefs-noverity'],
+    ] as const) {
+      const made = ours.checkoutComposefs('main', image, { verity });
+      if (features.composefs !== true) {
+        await expectNotSupported(made);
+        continue;
+      }
+      await made;
+      await theirs('checkout', flag, 'main', theirImage);
+      expect(await readFile(image)).toEqual(await readFile(theirImage));
+    }
     if (whyNoLabels) return;
     const selinuxPolicy = await policyRoot();
     const [labelled, expected] = [join(dir, 'labelled'), join(dir, 'expected')];

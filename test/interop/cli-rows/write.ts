@@ -1,11 +1,12 @@
 // Commands that write commits, refs and settings.
 import { join } from 'node:path';
 
-import { Repo } from 'ostree';
+import { features, Repo } from 'ostree';
 import { expect } from 'vitest';
 
 import { cliRepo, ostree, temporaryDirectory, writeTree } from '../../support/repo.js';
 import { policyFiles, policyRoot, whyNoSelinux } from '../../support/selinux.js';
+import { expectNotSupported } from './newer.js';
 import { FILES, lines, pair, type Rows, stateOf, TIME } from './pair.js';
 
 const timestamp = new Date(1_700_000_000_000);
@@ -68,6 +69,14 @@ export const writeRows: Rows = {
     );
     expect(checksum).toBe(printed);
     await same();
+    const ofComposefs = { tree: { dir }, branch: 'composefs', timestamp, composefs: true, parent: null };
+    if (features.composefs === true) {
+      const flags = ['--generate-composefs-metadata', '--branch=composefs', `--timestamp=${TIME}`];
+      expect((await ours.commit(ofComposefs)).checksum).toBe(
+        await theirs('commit', `--tree=dir=${dir}`, ...flags),
+      );
+      await same();
+    } else await expectNotSupported(ours.commit(ofComposefs));
     // Nothing is committed where nothing changed.
     const again = {
       tree: { dir },
