@@ -272,6 +272,39 @@ describe.skipIf(without !== undefined)(`an image${why}`, () => {
     expect(await repo.hasRef('b')).toBe(false);
   });
 
+  it('is of what a parent repository has, where libostree can read that', async () => {
+    const parent = await fixture('archive');
+    const { checksum } = await commit(parent);
+    const [file = ''] = await checksumsAt(parent.cli.path, 'main', '/etc/hosts');
+    const make = async (mode: string, above: string) => {
+      const child = await cliRepo(mode);
+      await child.ostree('config', 'set', 'core.parent', above);
+      await using repo = await Repo.open(child.path);
+      const all = await readdir(parent.dir);
+      try {
+        return (await repo.checkoutComposefs(checksum, parent.image)).digest;
+      } catch (error) {
+        expect(await readdir(parent.dir)).toEqual(all);
+        throw error;
+      }
+    };
+    const { digest } = await parent.repo.checkoutComposefs('main', parent.image);
+    await expect(make('archive', parent.cli.path)).resolves.toBe(digest);
+    // There the command is ended by an assertion.
+    const refused = { code: 'NOT_SUPPORTED', message: expect.stringMatching(/pull the commit/) as string };
+    await expect(make('bare-user', parent.cli.path)).rejects.toMatchObject(refused);
+    const child = await cliRepo('bare-user');
+    await child.ostree('pull-local', parent.cli.path, 'main');
+    await child.ostree('config', 'set', 'core.parent', parent.cli.path);
+    await using repo = await Repo.open(child.path);
+    expect((await repo.checkoutComposefs('main', parent.image)).digest).toBe(digest);
+    await rm(objectFile(child.path, file, 'file'));
+    await expect(repo.checkoutComposefs('main', parent.image)).rejects.toMatchObject({
+      ...refused,
+      checksum: file,
+    });
+  });
+
   it('is aborted: rejects at once, and nothing is there, later either', async () => {
     const all = await fixture('bare-user');
     // Takes a second or more to read, and no space.
