@@ -53,10 +53,15 @@ export async function run<T, P = never>(
   const cancel = () => addon.callCancel(call);
   const forget = signal && onAbort(signal, cancel);
   started?.(cancel);
-  const patience = Math.min(options.gateTimeout ?? GATE_TIMEOUT, MAX_TIMER);
-  const impatience = setTimeout(() => addon.callGiveUp(call), patience);
+  let impatience: NodeJS.Timeout | undefined;
   try {
-    return await start(call);
+    const result = start(call);
+    // Most calls wait for nobody, and a timer is a large part of what a small read takes.
+    if (addon.callWaits(call)) {
+      const patience = Math.min(options.gateTimeout ?? GATE_TIMEOUT, MAX_TIMER);
+      impatience = setTimeout(() => addon.callGiveUp(call), patience);
+    }
+    return await result;
   } catch (error) {
     if (signal?.aborted) throw signal.reason;
     throw fromNative(error);

@@ -72,6 +72,7 @@ static Napi::Object Init(Napi::Env env, Napi::Object exports) {
   // calls
   add("callNew", ostree::CallNew);
   add("callCancel", ostree::CallCancel);
+  add("callWaits", ostree::CallWaits);
   add("callGiveUp", ostree::CallGiveUp);
   add("channelNew", ostree::ChannelNew);
   add("channelFinish", ostree::ChannelFinish);

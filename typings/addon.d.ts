@@ -38,6 +38,7 @@ export interface Addon {
   // calls
   callNew(onProgress?: (progress: never) => void): Call;
   callCancel(call: Call): void;
+  callWaits(call: Call): boolean;
   callGiveUp(call: Call): void;
   /** Bytes between JavaScript and an operation; the descriptor is JavaScript's end, which it must close. */
   channelNew(): { channel: Channel; fd: number };

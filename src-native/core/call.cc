@@ -18,6 +18,12 @@ Napi::Value CallCancel(const Napi::CallbackInfo& info) {
   return info.Env().Undefined();
 }
 
+Napi::Value CallWaits(const Napi::CallbackInfo& info) {
+  auto call = FromHandle<Call>(info[0], "call");
+  auto operation = call->operation.lock();
+  return Napi::Boolean::New(info.Env(), !call->used || (operation && operation->waiting()));
+}
+
 Napi::Value CallGiveUp(const Napi::CallbackInfo& info) {
   auto call = FromHandle<Call>(info[0], "call");
   if (auto operation = call->operation.lock()) operation->GiveUp();

@@ -23,6 +23,8 @@ struct Call {
 
 Napi::Value CallNew(const Napi::CallbackInfo& info);     // (onProgress?) => call
 Napi::Value CallCancel(const Napi::CallbackInfo& info);  // (call): ends it, or cancels what runs
+// (call): whether it waits for others of this process, or may yet come to
+Napi::Value CallWaits(const Napi::CallbackInfo& info);
 Napi::Value CallGiveUp(
     const Napi::CallbackInfo& info);  // (call): LOCKED, if it waits for others of this process
 

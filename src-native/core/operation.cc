@@ -78,7 +78,7 @@ void Operation::set_waiting(std::function<Failure()> why) {
 }
 
 void Operation::GiveUp() {
-  if (state_ == State::kWaiting) End(State::kWaiting, {nullptr, why_waiting_()});
+  if (waiting()) End(State::kWaiting, {nullptr, why_waiting_()});
 }
 
 bool Operation::Admit() {

@@ -75,6 +75,7 @@ class Operation final : public Job, public std::enable_shared_from_this<Operatio
   void set_ticket(std::shared_ptr<void> ticket);
   // Before it waits at a gate; why() tells who is in the way.
   void set_waiting(std::function<Failure()> why);
+  bool waiting() const { return state_ == State::kWaiting; }
   bool done() const { return state_ == State::kDone; }
 
   GCancellable* cancellable() const override { return cancellable_.get(); }

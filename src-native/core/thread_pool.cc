@@ -9,7 +9,7 @@ ThreadPool::ThreadPool(const char* name, int nice, unsigned limit)
     : name_(name), nice_(nice), limit_(limit) {}
 
 void ThreadPool::Run(std::function<void()>& task) {
-  std::lock_guard lock(mutex_);
+  std::unique_lock lock(mutex_);
   if (idle_ <= tasks_.size() && threads_ < limit_) {
     try {
       StartThread(name_, nice_, [this] { Main(); });
@@ -19,6 +19,7 @@ void ThreadPool::Run(std::function<void()>& task) {
     }
   }
   tasks_.push_back(std::move(task));
+  lock.unlock();  // else whom it wakes would wait for the lock at once
   changed_.notify_one();
 }
 

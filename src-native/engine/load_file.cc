@@ -34,6 +34,10 @@ Shared<GInputStream> StreamOf(Fd fd) {
   return Shared<GInputStream>::Take(g_unix_input_stream_new(fd.release(), TRUE));
 }
 
+Shared<GInputStream> StreamOf(const Shared<GBytes>& data) {
+  return Shared<GInputStream>::Take(g_memory_input_stream_new_from_bytes(data.get()));
+}
+
 FileInfo ReadInfo(GFileInfo* info) {
   FileInfo result;
   result.mode = g_file_info_get_attribute_uint32(info, "unix::mode");
@@ -70,7 +74,7 @@ StoredFile ParseArchive(LooseFile object, const std::string& checksum, int parts
   auto start = ReadHeader(object, checksum, with_data);
   bool from_file = with_data && g_bytes_get_size(start.get()) < file_size;
   auto stream = from_file ? StreamOf(std::move(object.fd))
-                          : Shared<GInputStream>::Take(g_memory_input_stream_new_from_bytes(start.get()));
+                          : StreamOf(start);
   StoredFile file;
   file.compressed = true;
   Shared<GFileInfo> info;
@@ -135,7 +139,9 @@ StoredFile ParseBareUser(LooseFile object, const std::string& checksum, int part
     file.info.target = ReadTarget(object.fd.get());
     file.info.size = file.info.target.size();
   } else if (parts & kFileStream) {
-    file.stream = StreamOf(std::move(object.fd));
+    file.stream = (parts & kFileData) == kFileData && file.info.size <= kSmallObject
+                      ? StreamOf(ReadStart(object.fd.get(), file.info.size))
+                      : StreamOf(std::move(object.fd));
   }
   return file;
 }

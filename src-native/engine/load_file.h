@@ -24,7 +24,9 @@ struct StoredFile {
   bool compressed = false;      // the stream inflates, and cannot seek
 };
 
-enum FileParts { kFileInfo = 0, kFileXattrs = 1, kFileStream = 2 };
+// kFileData: as kFileStream, for those who only read it: of a small file the stream has the data, and no
+// descriptor that the kernel could copy from.
+enum FileParts { kFileInfo = 0, kFileXattrs = 1, kFileStream = 2, kFileData = 4 | kFileStream };
 
 // Fails with NOT_FOUND or CORRUPT, and the checksum. `parts` is a set of FileParts.
 StoredFile LoadFile(OstreeRepo* repo, const std::string& checksum, int parts, GCancellable* cancellable);

@@ -25,7 +25,7 @@ struct OpenedFile {
 std::shared_ptr<OpenFile> Open(const Repo& repo, const std::string& rev, const std::string& path,
                                GCancellable* cancellable) {
   CommitTree tree(repo.reader(), rev, cancellable);
-  auto found = tree.Find(path, /* follow_last */ true, kFileStream);
+  auto found = tree.Find(path, /* follow_last */ true, kFileData);
   if (found.directory) throw tree.Fail("IS_DIRECTORY", "Is a directory", path);
   return std::make_shared<OpenFile>(found.checksum, std::move(found.file));
 }

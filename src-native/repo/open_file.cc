@@ -65,7 +65,7 @@ uint64_t OpenFile::Seek(uint64_t position, GCancellable* cancellable) {
   auto lock = Lock();
   position = std::min(position, size_);
   if (position < position_) throw Failure("INVALID_ARGUMENT", "A file is read forwards only");
-  if (!compressed_) {
+  if (G_IS_UNIX_INPUT_STREAM(stream_.get())) {
     // The stream reads from the descriptor as it stands, and has no buffer.
     int fd = g_unix_input_stream_get_fd(G_UNIX_INPUT_STREAM(stream_.get()));
     if (lseek(fd, static_cast<off_t>(position), SEEK_SET) < 0) throw Failure::Errno("lseek", checksum_);
@@ -80,7 +80,9 @@ uint64_t OpenFile::Seek(uint64_t position, GCancellable* cancellable) {
 
 void OpenFile::Close() {
   std::unique_lock lock(mutex_, std::try_to_lock);
-  if (lock) stream_.reset();
+  if (!lock) return;
+  stream_.reset();
+  piece_ = {};
 }
 
 }  // namespace ostree

@@ -25,12 +25,12 @@ class OpenFile {
   template <class Take>
   size_t Read(size_t size, GCancellable* cancellable, Take take) {
     auto lock = Lock();
-    Bytes piece(std::min(size, kPiece));
+    if (piece_.size() < kPiece) piece_.resize(std::min(size, kPiece));
     size_t done = 0;
     while (done < size) {
-      auto count = ReadPiece(piece.data(), std::min(piece.size(), size - done), cancellable);
+      auto count = ReadPiece(piece_.data(), std::min(piece_.size(), size - done), cancellable);
       if (count == 0) break;
-      take(done, piece.data(), count);
+      take(done, piece_.data(), count);
       done += count;
     }
     if (position_ == size_) CheckEnd(cancellable);
@@ -54,6 +54,7 @@ class OpenFile {
   const bool compressed_;
   std::mutex mutex_;
   Shared<GInputStream> stream_;
+  Bytes piece_;  // kept: fresh memory of this size costs as much as reading into it
   uint64_t position_ = 0;
   bool end_checked_ = false;
 };
