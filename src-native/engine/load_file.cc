@@ -73,8 +73,7 @@ StoredFile ParseArchive(LooseFile object, const std::string& checksum, int parts
   auto file_size = static_cast<uint64_t>(object.stat.st_size);
   auto start = ReadHeader(object, checksum, with_data);
   bool from_file = with_data && g_bytes_get_size(start.get()) < file_size;
-  auto stream = from_file ? StreamOf(std::move(object.fd))
-                          : StreamOf(start);
+  auto stream = from_file ? StreamOf(std::move(object.fd)) : StreamOf(start);
   StoredFile file;
   file.compressed = true;
   Shared<GFileInfo> info;
