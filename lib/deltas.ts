@@ -162,7 +162,7 @@ export class Deltas {
    * @param path - the superblock, or the directory that has it and the parts
    * @throws {OstreeError} `NOT_FOUND` without the file, or the commit that the delta starts from; `CORRUPT` when it is
    * damaged; `SIGNATURE` when it must be signed and is not; `NOT_SUPPORTED` when it has fallbacks, or changes files
-   * and the repository is an archive
+   * and the repository, or a parent of a bare one, is an archive
    */
   async apply(path: string, options: ApplyDeltaOptions = {}): Promise<AppliedDelta> {
     checkName(path, 'path');

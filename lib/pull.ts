@@ -82,7 +82,8 @@ interface CommonOptions extends ProgressOptions<PullProgress> {
   /** Refuse files that are setuid, world-writable and the like. */
   bareUserOnlyFiles?: boolean | undefined;
   /**
-   * Static deltas: where there are any; never; or fail without. A server that lies may end the process by one: where
+   * Static deltas: where there are any; never; or fail without. Never in a bare repository whose parent is an
+   * archive. A server that lies may end the process by one: where
    * none is trusted, `off`, or `isolate`.
    */
   deltas?: 'auto' | 'off' | 'required' | undefined;

@@ -10,6 +10,7 @@
 #include <utility>
 
 #include "core/failure.h"
+#include "engine/links.h"
 #include "engine/loose.h"
 
 namespace ostree {
@@ -47,6 +48,13 @@ bool EndsInHeader(int fd) {
   struct stat st;
   if (pread(fd, size, sizeof size, 0) < static_cast<ssize_t>(sizeof size)) return true;
   return fstat(fd, &st) == 0 && static_cast<uint64_t>(st.st_size) < uint64_t{8} + BigEndian(size);
+}
+
+// libostree asserts that what a bare repository has of its parent is bare, too.
+Failure UnderBare(const Checksum& checksum) {
+  return ObjectFailure("NOT_SUPPORTED", {OSTREE_OBJECT_TYPE_FILE, checksum},
+                       "It is only in the archive that is a bare repository's parent, where libostree cannot "
+                       "read it; pull the commit from there first");
 }
 
 // Where the metadata of a file is stored beside its content, and not that of the file itself.
@@ -103,20 +111,32 @@ bool FileCheck::IsSound(const Checksum& checksum, uint64_t size) {
 
 void FileCheck::CheckLoadable(const Checksum& checksum) {
   auto hex = checksum.Hex();
+  bool below_bare = false;
   for (const auto& store : stores_) {
-    if (!KeepsMetadata(store.mode)) continue;
-    Fd fd(openat(store.objects.get(), ObjectPath(hex, store.mode).c_str(), kOpen));
-    if (!fd) continue;
-    size_t have = 0;
+    auto path = ObjectPath(hex, store.mode);
     bool archive = store.mode == OSTREE_REPO_MODE_ARCHIVE;
-    if (archive && EndsInHeader(fd.get()))
-      throw CorruptObject(OSTREE_OBJECT_TYPE_FILE, hex, "it ends within its header");
-    auto meta = archive ? ReadArchiveMeta(fd.get(), kUsualMeta, have) : ReadBareUserMeta(fd.get());
-    bool is_file = !meta || S_ISREG(meta->owner.mode) || S_ISLNK(meta->owner.mode);
-    if (is_file && (!meta || meta->normal)) return;
-    throw CorruptObject(OSTREE_OBJECT_TYPE_FILE, hex,
-                        is_file ? "its metadata is damaged" : "its metadata says that it is no file");
+    struct stat st;
+    if (fstatat(store.objects.get(), path.c_str(), &st, AT_SYMLINK_NOFOLLOW) == 0) {
+      if (archive && below_bare) throw UnderBare(checksum);
+      if (KeepsMetadata(store.mode)) CheckMetadata(store, path, hex);
+      return;
+    }
+    below_bare |= !archive;
   }
+}
+
+void FileCheck::CheckMetadata(const Store& store, const std::string& path, const std::string& hex) {
+  Fd fd(openat(store.objects.get(), path.c_str(), kOpen));
+  if (!fd) return;
+  size_t have = 0;
+  bool archive = store.mode == OSTREE_REPO_MODE_ARCHIVE;
+  if (archive && EndsInHeader(fd.get()))
+    throw CorruptObject(OSTREE_OBJECT_TYPE_FILE, hex, "it ends within its header");
+  auto meta = archive ? ReadArchiveMeta(fd.get(), kUsualMeta, have) : ReadBareUserMeta(fd.get());
+  bool is_file = !meta || S_ISREG(meta->owner.mode) || S_ISLNK(meta->owner.mode);
+  if (is_file && (!meta || meta->normal)) return;
+  throw CorruptObject(OSTREE_OBJECT_TYPE_FILE, hex,
+                      is_file ? "its metadata is damaged" : "its metadata says that it is no file");
 }
 
 bool FileCheck::Hash(const Store& store, const std::string& hex) {

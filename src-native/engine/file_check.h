@@ -29,7 +29,8 @@ class FileCheck {
   uint64_t TakeBytes();
 
   // To be asked before libostree loads an object that may be damaged: of some metadata it ends the process,
-  // and of some it reads what is not there. Fails with CORRUPT for such an object.
+  // and of some it reads what is not there. Fails with CORRUPT for such an object. It ends the process as
+  // well over an archive's object in a bare repository's parent: NOT_SUPPORTED.
   void CheckLoadable(const Checksum& checksum);
   // False: in this repository there are no such objects.
   static bool IsNeeded(OstreeRepo* repo);
@@ -48,6 +49,7 @@ class FileCheck {
   };
 
   static std::vector<Store> Stores(OstreeRepo* repo);
+  void CheckMetadata(const Store& store, const std::string& path, const std::string& hex);
   bool Hash(const Store& store, const std::string& hex);
   bool HashLink(const Store& store, const std::string& path);
   bool HashBareUser(int fd);

@@ -11,7 +11,6 @@
 #include "core/version.h"
 #include "engine/batches.h"
 #include "engine/load_file.h"
-#include "engine/loose.h"
 #include "engine/names.h"
 #include "engine/new_file.h"
 #include "engine/tree_check.h"
@@ -74,34 +73,12 @@ Shared<GVariant> OptionsOf(uint32_t verity) {
   return Shared<GVariant>::Share(g_variant_builder_end(&builder));
 }
 
-bool HasFile(OstreeRepo* repo, const std::string& checksum) {
-  struct stat st;
-  auto path = LoosePath(ostree_repo_get_mode(repo), OSTREE_OBJECT_TYPE_FILE, checksum);
-  return fstatat(ostree_repo_get_dfd(repo), path.c_str(), &st, AT_SYMLINK_NOFOLLOW) == 0;
-}
-
-// Such a file ends the process: libostree asserts that what a bare repository has of its parent is bare, too.
-bool IsInArchiveOfBare(OstreeRepo* repo, const std::string& checksum) {
-  for (bool bare = false; repo; repo = ostree_repo_get_parent(repo)) {
-    bool archive = ostree_repo_get_mode(repo) == OSTREE_REPO_MODE_ARCHIVE;
-    if (HasFile(repo, checksum)) return bare && archive;
-    bare |= !archive;
-  }
-  return false;
-}
-
 // Each file, as far as CheckFiles() does not look at it.
 void CheckEachFile(OstreeRepo* repo, const std::unordered_set<Checksum>& files, GCancellable* cancellable) {
   std::vector<Checksum> list(files.begin(), files.end());
   std::sort(list.begin(), list.end());
-  bool has_parent = ostree_repo_get_parent(repo);
   RunInBatches(list.size(), cancellable, [&](size_t i) {
     ObjectId object{OSTREE_OBJECT_TYPE_FILE, list[i]};
-    if (has_parent && IsInArchiveOfBare(repo, list[i].Hex()))
-      throw ObjectFailure(
-          "NOT_SUPPORTED", object,
-          "It is only in the archive that is a bare repository's parent, where libostree cannot "
-          "read it; pull the commit from there first");
     if (LoadFile(repo, list[i].Hex(), kFileInfo, cancellable).info.size > kMaxFileSize)
       throw ObjectFailure("TOO_LARGE", object, "It says to be larger than a file of composefs can be");
   });

@@ -8,6 +8,7 @@
 #include "engine/checksum.h"
 #include "engine/links.h"
 #include "open_transaction.h"
+#include "parents.h"
 
 namespace ostree {
 namespace {
@@ -119,7 +120,12 @@ void CheckApplicable(OstreeRepo* repo, const DeltaInfo& info) {
                   "The delta leaves " + std::to_string(info.fallbacks.size()) +
                       " objects to be fetched one by one, which only a pull does; generate it with "
                       "minFallbackSize 0");
-  if (info.name.from) LoadMetadata(repo, {OSTREE_OBJECT_TYPE_COMMIT, Checksum::FromHex(*info.name.from)});
+  if (!info.name.from) return;
+  if (HasArchiveAbove(repo))
+    throw Failure(
+        "NOT_SUPPORTED",
+        "In a bare repository whose parent is an archive, no delta between two commits can be applied");
+  LoadMetadata(repo, {OSTREE_OBJECT_TYPE_COMMIT, Checksum::FromHex(*info.name.from)});
 }
 
 // core.sign-verify-deltas

@@ -36,4 +36,13 @@ void CheckParents(const std::string& path, const std::string& child) {
   }
 }
 
+bool HasArchiveAbove(OstreeRepo* repo) {
+  for (bool bare = false; repo; repo = ostree_repo_get_parent(repo)) {
+    bool archive = ostree_repo_get_mode(repo) == OSTREE_REPO_MODE_ARCHIVE;
+    if (bare && archive) return true;
+    bare |= !archive;
+  }
+  return false;
+}
+
 }  // namespace ostree

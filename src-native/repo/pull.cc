@@ -71,7 +71,7 @@ PullResult Run(const Repo& repo, OstreeRepo* handle, const LocalSource& source, 
   auto start = std::chrono::steady_clock::now();
   PulledRefs refs(handle, options, job.cancellable());
   GpgReasons gpg(handle);
-  auto variant = ToVariant(options, InTransaction(handle));
+  auto variant = ToVariant(OptionsFor(handle, options), InTransaction(handle));
   auto imported = ImportAhead(repo, handle, source, options, job);
   PullProgress progress(job, StallTimeout(options), Stalled(options), imported);
   try {

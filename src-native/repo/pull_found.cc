@@ -128,7 +128,7 @@ Napi::Value PullFromRemotes(const Napi::CallbackInfo& info) {
     RequireDescriptors(kDescriptorsOfMany);
     WaitForRepoLock(*repo, handle.get(), OSTREE_REPO_LOCK_SHARED, job.cancellable(), kLockTimeout);
     UnverifiedSummary unverified(*repo, handle.get());  // libostree has gpg verify the commits alone
-    auto variant = ToVariant(options, InTransaction(handle.get()));
+    auto variant = ToVariant(OptionsFor(handle.get(), options), InTransaction(handle.get()));
     PullProgress progress(job, StallTimeout(options), Stalled(options));
     return PullFound(handle.get(), remotes, variant.get(), progress, job.cancellable());
   });

@@ -3,6 +3,7 @@
 #include <algorithm>
 
 #include "core/validate.h"
+#include "parents.h"
 
 namespace ostree {
 namespace {
@@ -120,6 +121,15 @@ void CheckPullOptions(const PullOptions& o) {
   if (o.timestampCheckFromRev) CheckRev(*o.timestampCheckFromRev, "timestampCheckFromRev");
   if (o.subdirs)
     for (const auto& path : *o.subdirs) Refuse(!path.starts_with('/'), "subdirs must begin with a slash");
+}
+
+PullOptions OptionsFor(OstreeRepo* repo, PullOptions options) {
+  if (!HasArchiveAbove(repo)) return options;
+  if (options.deltas == "required")
+    throw Failure("NOT_SUPPORTED",
+                  "A bare repository whose parent is an archive cannot be pulled into by deltas");
+  options.deltas = "off";
+  return options;
 }
 
 Shared<GVariant> ToVariant(const PullOptions& o, bool inherit_transaction) {

@@ -93,6 +93,9 @@ struct PullOptions {
 // Throws INVALID_ARGUMENT. (lib/pull.ts refuses the same with better words.)
 void CheckPullOptions(const PullOptions& options);
 
+// What can be done in this repository: no deltas where libostree must not load what they are made against.
+PullOptions OptionsFor(OstreeRepo* repo, PullOptions options);
+
 // The a{sv} of ostree_repo_pull_with_options().
 Shared<GVariant> ToVariant(const PullOptions& options, bool inherit_transaction);
 
