@@ -53,9 +53,8 @@ export abstract class RepoContent {
   /**
    * Makes the image that a commit is mounted by with composefs: names, owners, modes and attributes of all files, and
    * which object of a bare repository (`aa/bb….file`) has their content. It is what `ostree checkout --composefs` makes,
-   * bit for bit. It appears under its name when it is whole, in place of a file
-   * that was there; after an abort, or a failure, all is as before. As libostree does not heed an abort, its thread
-   * may go on for a while.
+   * bit for bit. It appears under its name when it is whole, in place of a file that was there; after an abort, or a
+   * failure, all is as before. As libostree does not heed an abort, its thread may go on for a while.
    *
    * Wraps `ostree_repo_checkout_composefs()`.
    *

@@ -21,8 +21,8 @@ bool IsStructure(OstreeObjectType type) {
          type == OSTREE_OBJECT_TYPE_DIR_META;
 }
 
-// Fails with CORRUPT at the first object that libostree must not read. What is not trusted it checks by
-// itself, but for what stands before the content of a file.
+// Fails at the first object that libostree must not read: it is CORRUPT, or NOT_SUPPORTED where it lies. What
+// is not trusted libostree checks by itself, but for what stands before the content of a file.
 void CheckCache(OstreeRepo* cache, OstreeRepo* repo, bool is_trusted, GCancellable* cancellable) {
   bool checks_files = FileCheck::IsNeeded(cache);
   if (!checks_files && !is_trusted) return;
@@ -55,7 +55,8 @@ PullOptions WithoutDamagedCaches(PullOptions options, OstreeRepo* repo, GCancell
     } catch (const Failure& failure) {
       // An object that was pruned meanwhile is no damage, but a cache that is being pruned is of no use
       // either.
-      if (failure.Is("CORRUPT") || failure.Is("NOT_FOUND")) return true;
+      for (const char* code : {"CORRUPT", "NOT_FOUND", "NOT_SUPPORTED"})
+        if (failure.Is(code)) return true;
       throw;
     }
   });

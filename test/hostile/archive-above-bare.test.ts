@@ -67,3 +67,15 @@ it('has what a delta is made against', async () => {
   await files.deltas.generate({ from: old, to: head, inline: true, filename: path });
   await expect(repo.deltas.apply(path)).rejects.toMatchObject({ code: 'NOT_SUPPORTED' });
 });
+
+it('is left out as a cache of a pull', async () => {
+  const { archive, head } = await archiveOfTwo();
+  const server = await nginx(archive.path);
+  const cache = await cliRepo('bare-user');
+  await cache.ostree('config', 'set', 'core.parent', archive.path);
+  await using repo = await Repo.create(join(await temporaryDirectory(), 'repo'), { mode: 'bare-user' });
+  await repo.remotes.add('origin', server.url, { gpgVerify: false });
+  const { refs } = await repo.pull('origin', { refs: ['main'], localCacheRepos: [cache.path] });
+  expect(refs).toMatchObject([{ ref: 'main', new: head }]);
+  expect((await repo.fsck()).verdict).toBe('ok');
+});
