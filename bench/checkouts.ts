@@ -37,15 +37,16 @@ async function hardLinks(context: Context): Promise<void> {
   if (!context.wants(mode, 'checkout, hard links')) return;
   const { path: repo } = await context.twoCommits(mode);
   const row = context.row('checkout, hard links', mode, 'cp -al');
+  await context.settle(repo, context.tree);
   for (let run = 0; run < context.runs; run++) {
-    const theirs = await context.clean('out-theirs');
-    const mine = await context.clean('out-mine');
+    const theirs = context.fresh('out-theirs');
+    const mine = context.fresh('out-mine');
     row.command.push(await command('ostree', `--repo=${repo}`, 'checkout', '-U', '-H', 'bench', theirs));
     row.ours.push(await ours('checkout', { repo, destination: mine, userMode: true, hardlinks: true }));
     await sameTrees(theirs, mine, true);
-    row.floor?.times.push(await floor('-al', context.tree, await context.clean('out-floor')));
+    row.floor?.times.push(await floor('-al', context.tree, context.fresh('out-floor')));
     if (!context.python) continue;
-    const destination = await context.clean('out-bound');
+    const destination = context.fresh('out-bound');
     const args = { repo, destination, userMode: true, hardlinks: true };
     row.python.push(await bindings(context.python, 'checkout', args));
   }
@@ -56,17 +57,17 @@ async function copies(context: Context): Promise<void> {
   if (!context.wants(mode, 'checkout, copied')) return;
   const { path: repo } = await context.twoCommits(mode);
   const row = context.row('checkout, copied', mode, 'cp -a');
+  await context.settle(repo, context.tree);
   const user = unprivileged ? ['-U'] : [];
   for (let run = 0; run < context.runs; run++) {
-    const theirs = await context.clean('out-theirs');
-    const mine = await context.clean('out-mine');
-    await context.clean('out-floor');
+    const theirs = context.fresh('out-theirs');
+    const mine = context.fresh('out-mine');
     row.command.push(
       await command('ostree', `--repo=${repo}`, 'checkout', ...user, '--disable-cache', 'bench', theirs),
     );
     row.ours.push(await ours('checkout', { repo, destination: mine, userMode: unprivileged }));
     await sameTrees(theirs, mine, false);
-    row.floor?.times.push(await floor('-a', context.tree, await context.clean('out-floor')));
+    row.floor?.times.push(await floor('-a', context.tree, context.fresh('out-floor')));
   }
 }
 
@@ -75,9 +76,10 @@ async function updates(context: Context): Promise<void> {
   if (!context.wants(mode, 'update in place, 1 % changed')) return;
   const { path: repo, old, new: head } = await context.twoCommits(mode);
   const row = context.row('update in place, 1 % changed', mode);
+  await context.settle(repo, context.tree);
   for (let run = 0; run < context.runs; run++) {
-    const theirs = await context.clean('out-theirs');
-    const mine = await context.clean('out-mine');
+    const theirs = context.fresh('out-theirs');
+    const mine = context.fresh('out-mine');
     const options = { repo, destination: mine, userMode: true, hardlinks: true };
     await ours('checkout', { ...options, rev: old });
     row.command.push(await command('ostree', `--repo=${repo}`, 'checkout', '-U', '-H', head, theirs));
@@ -90,5 +92,4 @@ export async function checkouts(context: Context): Promise<void> {
   await hardLinks(context);
   await updates(context);
   await copies(context);
-  for (const name of ['out-theirs', 'out-mine', 'out-floor', 'out-bound']) await context.clean(name);
 }

@@ -8,6 +8,7 @@ export async function fsck(context: Context, mode: string): Promise<void> {
   if (!context.wants(mode, 'fsck')) return;
   const { path } = await context.twoCommits(mode);
   const row = context.row('fsck', mode);
+  await context.settle(path);
   for (let run = 0; run < context.runs; run++) {
     row.command.push(await command('ostree', `--repo=${path}`, 'fsck', '--quiet')); // fails unless all is well
     row.ours.push(await ours('fsck', { repo: path }));
@@ -19,6 +20,7 @@ export async function diff(context: Context, mode: string): Promise<void> {
   if (!context.wants(mode, 'diff of two commits')) return;
   const { path, old, new: head } = await context.twoCommits(mode);
   const row = context.row('diff of two commits', mode);
+  await context.settle(path);
   const lines = (await ostree(path, 'diff', old, head)).trim().split('\n').length;
   for (let run = 0; run < context.runs; run++) {
     row.command.push(await command('ostree', `--repo=${path}`, 'diff', old, head));
@@ -45,7 +47,7 @@ async function prunedCopies(
   const { path } = await context.twoCommits(mode);
   const row = context.row(work, mode);
   for (let run = 0; run < context.runs; run++) {
-    const copies = [await context.clean('theirs'), await context.clean('mine')] as const;
+    const copies = [context.fresh('theirs'), context.fresh('mine')] as const;
     for (const copy of copies) {
       await execa('cp', ['-al', path, copy]);
       await execa('cp', ['-a', '--remove-destination', `${path}/config`, copy]);
@@ -55,8 +57,6 @@ async function prunedCopies(
     row.ours.push(await ours('prune', { repo: copies[1] }));
     same('what is left', await objects(copies[0]), await objects(copies[1]));
   }
-  await context.clean('theirs');
-  await context.clean('mine');
 }
 
 export async function prune(context: Context, mode: string): Promise<void> {

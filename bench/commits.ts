@@ -1,5 +1,6 @@
 // Commits: new, again unchanged, again with the cache, and with 1 % of the files changed.
 import { execa } from 'execa';
+import type { CommitStats } from 'ostree';
 
 import { type Context, ostree, same } from './context.js';
 import { bindings, command, type Measured, ours } from './measure.js';
@@ -53,35 +54,47 @@ export async function commits(context: Context, mode: string): Promise<void> {
     cached: context.row(WORKS.cached, mode, 'git add -A'),
     changed: context.row(WORKS.changed, mode, 'git add -A'),
   };
+  await context.settle(tree);
   for (let run = 0; run < runs; run++) {
     const theirs = await context.freshRepo('theirs', mode);
     const mine = await context.freshRepo('mine', mode);
-    rows.new.command.push(await commitCommand(theirs, tree));
-    rows.new.ours.push(await ours('commit', { repo: mine, tree }));
-    if (context.commandAgain) rows.again.command.push(await commitCommand(theirs, tree));
-    rows.again.ours.push(await ours('commit', { repo: mine, tree }));
-    await ours('commit', { repo: mine, tree, cache: true });
+    const sides = [
+      async () => {
+        rows.new.command.push(await commitCommand(theirs, tree));
+        rows.again.command.push(await commitCommand(theirs, tree));
+      },
+      async () => {
+        rows.new.ours.push(await ours('commit', { repo: mine, tree }));
+        rows.again.ours.push(await ours('commit', { repo: mine, tree }));
+        await ours('commit', { repo: mine, tree, cache: true });
+        rows.cached.ours.push(await ours('commit', { repo: mine, tree, cache: true }));
+      },
+    ];
+    for (const side of run % 2 ? sides.toReversed() : sides) {
+      if (context.apart) await context.settle(tree);
+      await side();
+    }
     rows.cached.command = rows.again.command;
-    rows.cached.ours.push(await ours('commit', { repo: mine, tree, cache: true }));
-    await git.prepare();
-    rows.cached.floor?.times.push(await git.add());
+    if (!context.apart) {
+      await git.prepare();
+      rows.cached.floor?.times.push(await git.add());
+    }
     // Python's bindings run the command's own code: in archives they would say the same after a minute.
     if (python && mode === 'bare-user') {
       const bound = await context.freshRepo('bound', mode);
       rows.new.python.push(await bindings(python, 'commit', { repo: bound, tree }));
       rows.again.python.push(await bindings(python, 'commit', { repo: bound, tree }));
       await sameRoots(mode, theirs, mine, bound);
-      await context.clean('bound');
     } else await sameRoots(mode, theirs, mine);
     if (context.wants(mode, WORKS.changed)) {
-      await changeSome(tree);
-      rows.changed.ours.push(await ours('commit', { repo: mine, tree, cache: true }));
+      const changed = await changeSome(tree);
+      const measured = await ours('commit', { repo: mine, tree, cache: true });
+      same('the files that changed', (measured.result?.['stats'] as CommitStats).contentWritten, changed);
+      rows.changed.ours.push(measured);
       rows.changed.command.push(await commitCommand(theirs, tree));
       rows.changed.floor?.times.push(await git.add());
       await sameRoots(mode, theirs, mine);
     }
     if (run === runs - 1) await ostree(mine, 'fsck', '--quiet');
   }
-  await context.clean('theirs');
-  await context.clean('mine');
 }

@@ -1,12 +1,15 @@
 // What every group of rows works with: the tree, the places, and which rows are wanted.
-import { rm } from 'node:fs/promises';
 import { join } from 'node:path';
+import { setTimeout as sleep } from 'node:timers/promises';
 
 import { execa } from 'execa';
 
 import { ours } from './measure.js';
 import { newRow, type Row } from './row.js';
-import { changeSome } from './trees.js';
+import { changeSome, forgetFiles, warm } from './trees.js';
+
+/** For so many milliseconds ext4 spares the inode of a deleted file, once that is written to the disk. */
+const DELETED = 61_000;
 
 /** A repository with two commits of `bench`, the newer with 1 % of the files changed. */
 export interface TwoCommits {
@@ -17,6 +20,9 @@ export interface TwoCommits {
 
 export class Context {
   readonly rows: Row[] = [];
+  #paths = 0;
+  #left: string[] = [];
+  #discarded = -Infinity;
   readonly #pairs = new Map<string, TwoCommits>();
 
   constructor(
@@ -26,8 +32,8 @@ export class Context {
     readonly quick: boolean,
     readonly python: string | undefined,
     readonly only: RegExp,
-    /** Whether the command commits what it has again, which takes ext4 a millisecond a file and more. */
-    readonly commandAgain = true,
+    /** Of large trees: what one side leaves in the kernel's tables, the other is not to search. */
+    readonly apart = false,
   ) {}
 
   /** Whether any of these is wanted. */
@@ -41,17 +47,35 @@ export class Context {
     return row;
   }
 
-  /** A path where nothing is. */
-  async clean(name: string): Promise<string> {
-    const path = join(this.home, name);
-    await execa('rm', ['-rf', path]);
+  /** A path where nothing was. */
+  fresh(name: string): string {
+    const path = join(this.home, `${name}-${this.#paths++}`);
+    this.#left.push(path);
     return path;
   }
 
   async freshRepo(name: string, mode: string): Promise<string> {
-    const path = await this.clean(name);
+    const path = this.fresh(name);
     await execa('ostree', [`--repo=${path}`, 'init', `--mode=${mode}`]);
     return path;
+  }
+
+  /** What the rows so far have left behind. Not between the runs of a row: settle() has to come after it. */
+  async discard(): Promise<void> {
+    await execa('rm', ['-rf', ...this.#left.splice(0)]);
+    await execa('sync');
+    this.#discarded = performance.now();
+  }
+
+  /**
+   * The kernel remembers no other files than these: it looks the longer for one the more it remembers, where its
+   * tables do not grow with them. Only root may ask for that. Nor does it remember what was deleted: for a minute
+   * ext4 gives no inode of a deleted file to another one, and looks through all of these for each that is created.
+   */
+  async settle(...paths: string[]): Promise<void> {
+    await sleep(Math.max(0, this.#discarded + DELETED - performance.now()));
+    await forgetFiles();
+    for (const path of paths) await warm(path);
   }
 
   /** Made once a mode, and what it holds is the command's to judge. */
@@ -59,6 +83,7 @@ export class Context {
     const made = this.#pairs.get(mode);
     if (made) return made;
     const path = await this.freshRepo(`pair-${mode}`, mode);
+    this.#left.pop(); // it is for the rows to come
     const commit = async () =>
       (await ours('commit', { repo: path, tree: this.tree })).result?.['checksum'] as string;
     const old = await commit();
@@ -67,10 +92,6 @@ export class Context {
     await ostree(path, 'fsck', '--quiet');
     this.#pairs.set(mode, pair);
     return pair;
-  }
-
-  async dispose(): Promise<void> {
-    await rm(this.home, { recursive: true, force: true });
   }
 }
 

@@ -12,7 +12,7 @@
 //   --growth         instead: from 1,000 entries to 1,000,000
 //   --docs           then puts the table into docs/performance.md
 //   --keep           leaves the working directory behind
-import { mkdtemp, rm } from 'node:fs/promises';
+import { mkdir, mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { parseArgs } from 'node:util';
@@ -81,12 +81,15 @@ async function ordinary(): Promise<void> {
   say([await machine(), ...about].join('\n'));
   for (const mode of ['bare-user', 'archive']) {
     await commits(context, mode);
+    await context.discard();
     await fsck(context, mode);
   }
   await checkouts(context);
+  await context.discard();
   await diff(context, 'bare-user');
   await prune(context, 'bare-user');
   await pulls(context);
+  await context.discard();
   await reads(context, Math.round(scale * 2 ** 30));
   await publish({ name: 'latest', title: 'Benchmark', notes: about, rows: context.rows });
   if (flags.docs) await writeDocs('latest');
@@ -98,19 +101,21 @@ async function trees(): Promise<void> {
     huge: (tree: string) => hugeFiles(tree, 4, Math.round(scale * 2 ** 30)),
   };
   for (const [name, make] of Object.entries(made)) {
-    const tree = join(home, 'tree');
+    const place = join(home, name);
+    const tree = join(place, 'tree');
+    await mkdir(place);
     await make(tree);
-    const context = new Context(home, tree, runs, quick, python, only);
+    const context = new Context(place, tree, runs, quick, python, only);
     const about = await notes(tree);
     say([`${name} files; ${await machine()}`, ...about].join('\n'));
     for (const mode of ['bare-user', 'archive']) {
       await commits(context, mode);
+      await context.discard();
       await fsck(context, mode);
     }
     await checkouts(context);
     for (const row of context.rows) delete row.target; // they are of this machine's files
     await publish({ name: `trees-${name}`, title: `${name} files`, notes: about, rows: context.rows });
-    for (const left of ['tree', 'git', 'pair-bare-user', 'pair-archive']) await context.clean(left);
   }
 }
 

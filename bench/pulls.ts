@@ -1,6 +1,4 @@
-// Pulls of a whole commit: over HTTP from nginx, and from a repository of this machine. The destination is new each
-// time and none is deleted before the last row is done: for minutes ext4 gives no inode of a deleted file to another
-// one and looks through all of these for each file that is created, so whoever comes after a deletion pays for it.
+// Pulls of a whole commit: over HTTP from nginx, and from a repository of this machine.
 import { join } from 'node:path';
 
 import { execa } from 'execa';
@@ -17,7 +15,7 @@ async function destination(context: Context, name: string, url?: string): Promis
   return path;
 }
 
-/** What was deleted earlier costs whoever comes first the most, so each side does so in turn. */
+/** Each side comes first in turn. */
 async function alternating(
   run: number,
   row: Row,
@@ -42,10 +40,11 @@ async function overHttp(context: Context): Promise<void> {
   if (!context.wants('archive to bare-user', work)) return;
   const { path } = await context.twoCommits('archive');
   const row = context.row(work, 'archive to bare-user');
+  await context.settle(path);
   await using server = await serve(path, join(context.home, 'nginx'));
   for (let run = 0; run < context.runs; run++) {
-    const theirs = await destination(context, `http-theirs-${run}`, server.url);
-    const mine = await destination(context, `http-mine-${run}`, server.url);
+    const theirs = await destination(context, 'http-theirs', server.url);
+    const mine = await destination(context, 'http-mine', server.url);
     await alternating(
       run,
       row,
@@ -63,9 +62,10 @@ async function local(context: Context, trusted: boolean): Promise<void> {
   const { path: source } = await context.twoCommits('bare-user');
   const row = context.row(work, 'bare-user');
   const options = trusted ? [] : ['--untrusted'];
+  await context.settle(source);
   for (let run = 0; run < context.runs; run++) {
-    const theirs = await destination(context, `${kind}-theirs-${run}`);
-    const mine = await destination(context, `${kind}-mine-${run}`);
+    const theirs = await destination(context, `${kind}-theirs`);
+    const mine = await destination(context, `${kind}-mine`);
     await alternating(
       run,
       row,
@@ -80,7 +80,4 @@ export async function pulls(context: Context): Promise<void> {
   await overHttp(context);
   await local(context, false);
   await local(context, true);
-  for (const kind of ['http', 'verified', 'trusted'])
-    for (let run = 0; run < context.runs; run++)
-      for (const side of ['theirs', 'mine']) await context.clean(`${kind}-${side}-${run}`);
 }

@@ -24,7 +24,7 @@ function times({ wall, cpu, memory }: Measured, factor: number): Measured {
 
 async function small(context: Context): Promise<void> {
   if (!context.wants('bare-user', 'small reads')) return;
-  const tree = await context.clean('reads-tree');
+  const tree = context.fresh('reads-tree');
   await smallFiles(tree, CALLS, () => 4096);
   const repo = await repoOf(context, 'reads', tree);
   const list = await execa('find', [tree, '-type', 'f', '-printf', '/%P\\n']);
@@ -40,8 +40,6 @@ async function small(context: Context): Promise<void> {
     for (const { result } of [...row.ours, ...row.python])
       if (Number(result?.['bytes']) < CALLS * 4096) throw new Error(`small reads: ${JSON.stringify(result)}`);
   }
-  await context.clean('reads-tree');
-  await context.clean('reads');
 }
 
 async function sha256(stream: AsyncIterable<unknown>): Promise<string> {
@@ -52,7 +50,7 @@ async function sha256(stream: AsyncIterable<unknown>): Promise<string> {
 
 async function stream(context: Context, bytes: number): Promise<void> {
   if (!context.wants('bare-user', 'stream of one large file')) return;
-  const tree = await context.clean('stream-tree');
+  const tree = context.fresh('stream-tree');
   await hugeFiles(tree, 1, bytes);
   const repo = await repoOf(context, 'stream', tree);
   const row = context.row('stream of one large file', 'bare-user');
@@ -67,8 +65,6 @@ async function stream(context: Context, bytes: number): Promise<void> {
   await using opened = await Repo.open(repo);
   const { stdout } = await execa('sha256sum', [`${tree}/huge0`]);
   same('the contents', await sha256(opened.createReadStream('bench', '/huge0')), stdout.split(' ')[0]);
-  await context.clean('stream-tree');
-  await context.clean('stream');
 }
 
 export async function reads(context: Context, streamBytes: number): Promise<void> {

@@ -1,16 +1,6 @@
 // The trees that are committed: this machine's files, and made ones.
 import { randomFillSync } from 'node:crypto';
-import {
-  type FileHandle,
-  lstat,
-  mkdir,
-  open,
-  opendir,
-  readFile,
-  rename,
-  utimes,
-  writeFile,
-} from 'node:fs/promises';
+import { type FileHandle, lstat, mkdir, open, readFile, rename, utimes, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 
 import { execa } from 'execa';
@@ -56,25 +46,40 @@ export async function hugeFiles(path: string, count: number, bytes: number): Pro
   }
 }
 
-/** Every hundredth file is another from now on, as when a package is upgraded: a new inode with a line more. */
+async function find(tree: string, ...args: string[]): Promise<string> {
+  return (await execa('find', [tree, '-mindepth', '1', ...args], { maxBuffer: 1 << 30 })).stdout;
+}
+
+/**
+ * Every hundredth file is another from now on, as when a package is upgraded: a new inode with a line more. Not by
+ * `opendir()` of node:fs, which with `recursive` leaves out most of a large tree.
+ */
 export async function changeSome(tree: string): Promise<number> {
-  let seen = 0;
-  let changed = 0;
-  for await (const entry of await opendir(tree, { recursive: true })) {
-    if (!entry.isFile() || seen++ % 100 !== 0) continue;
-    const path = join(entry.parentPath, entry.name);
+  const files = (await find(tree, '-type', 'f', '-print0')).split('\0').slice(0, -1).sort();
+  const chosen = files.filter((_, i) => i % 100 === 0);
+  for (const [i, path] of chosen.entries()) {
     const { mode, mtime } = await lstat(path);
     // Never into the file itself, which may be a hard link to this machine's own.
-    const content = Buffer.concat([await readFile(path), Buffer.from(`changed ${changed++}\n`)]);
+    const content = Buffer.concat([await readFile(path), Buffer.from(`changed ${i} ${Date.now()}\n`)]);
     await writeFile(`${path}.new`, content, { mode: mode & 0o7777 });
     await utimes(`${path}.new`, mtime, mtime);
     await rename(`${path}.new`, path);
   }
-  return changed;
+  return chosen.length;
 }
 
 export async function describe(tree: string): Promise<{ entries: number; bytes: number }> {
-  const { stdout } = await execa('find', [tree, '-mindepth', '1', '-printf', '.'], { maxBuffer: 1 << 30 });
   const bytes = Number((await execa('du', ['-sb', tree])).stdout.split('\t')[0]);
-  return { entries: stdout.length, bytes };
+  return { entries: (await find(tree, '-printf', '.')).length, bytes };
+}
+
+/** Only root may. */
+export async function forgetFiles(): Promise<void> {
+  await execa('sync');
+  if (process.getuid?.() === 0) await writeFile('/proc/sys/vm/drop_caches', '3').catch(() => undefined);
+}
+
+/** Into the page cache. */
+export async function warm(path: string): Promise<void> {
+  await execa('find', [path, '-type', 'f', '-exec', 'cat', '{}', '+'], { stdout: 'ignore' });
 }

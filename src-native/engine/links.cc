@@ -1,7 +1,10 @@
 #include "engine/links.h"
 
+#include <utility>
+
 #include "engine/load_metadata.h"
 #include "engine/objects.h"
+#include "engine/sound_dirtree.h"
 
 namespace ostree {
 namespace {
@@ -38,6 +41,8 @@ Shared<GVariant> LoadVerified(OstreeRepo* repo, const ObjectId& object) {
 }
 
 TreeLinks ParseDirTree(GVariant* dirtree) {
+  if (auto links = ParseSoundDirTree(g_variant_get_data(dirtree), g_variant_get_size(dirtree)))
+    return std::move(*links);
   TreeLinks links;
   auto files = Child(dirtree, 0);
   auto dirs = Child(dirtree, 1);

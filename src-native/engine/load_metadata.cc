@@ -1,14 +1,14 @@
 #include "engine/load_metadata.h"
 
 #include "core/variant.h"
-#include "engine/dirtree_check.h"
 #include "engine/loose.h"
+#include "engine/sound_dirtree.h"
 
 namespace ostree {
 namespace {
 
 void CheckDirTree(GVariant* dirtree) {
-  if (!IsCertainlySoundDirTree(g_variant_get_data(dirtree), g_variant_get_size(dirtree)))
+  if (!ParseSoundDirTree(g_variant_get_data(dirtree), g_variant_get_size(dirtree)))
     Try(ostree_validate_structureof_dirtree, dirtree);
 }
 

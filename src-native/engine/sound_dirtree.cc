@@ -1,7 +1,8 @@
-#include "engine/dirtree_check.h"
+#include "engine/sound_dirtree.h"
 
 #include <glib.h>
 
+#include <algorithm>
 #include <cstdint>
 #include <cstring>
 
@@ -62,32 +63,41 @@ bool IsName(Bytes text) {
   return g_utf8_validate_len(name, text.size - 1, nullptr);  // which a NUL is no part of
 }
 
+Checksum ChecksumAt(Bytes entry, size_t begin) {
+  return Checksum::FromBytes(entry.data + begin, Checksum::size());
+}
+
 // (say)
-bool IsFile(Bytes entry) {
+bool AddFile(Bytes entry, std::vector<Checksum>& files) {
   Framed framed(entry, 1);
   if (!framed.normal()) return false;
   auto name_end = framed.end(0);
-  return name_end <= framed.body() && framed.body() - name_end == Checksum::size() &&
-         IsName(entry.Part(0, name_end));
+  if (name_end > framed.body() || framed.body() - name_end != Checksum::size()) return false;
+  files.push_back(ChecksumAt(entry, name_end));
+  return IsName(entry.Part(0, name_end));
 }
 
 // (sayay)
-bool IsDirectory(Bytes entry) {
+bool AddDirectory(Bytes entry, std::vector<TreeLinks::Dir>& dirs) {
   Framed framed(entry, 2);
   if (!framed.normal()) return false;
   auto name_end = framed.end(1), contents_end = framed.end(0);
-  return name_end <= framed.body() && framed.body() - name_end == 2 * Checksum::size() &&
-         contents_end == name_end + Checksum::size() && IsName(entry.Part(0, name_end));
+  if (name_end > framed.body() || framed.body() - name_end != 2 * Checksum::size()) return false;
+  if (contents_end != name_end + Checksum::size()) return false;
+  dirs.push_back({ChecksumAt(entry, name_end), ChecksumAt(entry, contents_end)});
+  return IsName(entry.Part(0, name_end));
 }
 
-bool AreEntries(Bytes array, bool (*is_entry)(Bytes)) {
+template <class Entry>
+bool AddEntries(Bytes array, bool (*add)(Bytes, std::vector<Entry>&), std::vector<Entry>& entries) {
   if (array.size == 0) return true;
   Framed framed(array);
   if (!framed.normal()) return false;
+  entries.reserve(std::min(framed.count(), array.size / Checksum::size()));
   size_t begin = 0;
   for (size_t i = 0; i < framed.count(); i++) {
     auto end = framed.end(i);
-    if (end < begin || end > framed.body() || !is_entry(array.Part(begin, end))) return false;
+    if (end < begin || end > framed.body() || !add(array.Part(begin, end), entries)) return false;
     begin = end;
   }
   return true;
@@ -96,13 +106,16 @@ bool AreEntries(Bytes array, bool (*is_entry)(Bytes)) {
 }  // namespace
 
 // (a(say)a(sayay))
-bool IsCertainlySoundDirTree(const void* data, size_t size) {
+std::optional<TreeLinks> ParseSoundDirTree(const void* data, size_t size) {
   Bytes all{static_cast<const uint8_t*>(data), size};
   Framed framed(all, 1);
-  if (!framed.normal()) return false;
+  if (!framed.normal()) return {};
   auto files_end = framed.end(0);
-  return files_end <= framed.body() && AreEntries(all.Part(0, files_end), IsFile) &&
-         AreEntries(all.Part(files_end, framed.body()), IsDirectory);
+  TreeLinks links;
+  bool sound = files_end <= framed.body() && AddEntries(all.Part(0, files_end), AddFile, links.files) &&
+               AddEntries(all.Part(files_end, framed.body()), AddDirectory, links.dirs);
+  if (!sound) return {};
+  return links;
 }
 
 }  // namespace ostree
