@@ -2,7 +2,7 @@
 import { resolve } from 'node:path';
 
 import type { CheckoutProgress, CheckoutResult, CheckoutSpec } from '../typings/addon.js';
-import type { ProgressOptions } from './call.js';
+import { type ProgressOptions, run, type Step, stepsUnder } from './call.js';
 import {
   type Names,
   checkBoolean,
@@ -14,7 +14,9 @@ import {
   checkString,
   valueError,
 } from './check.js';
-import { checkTreePath, skips } from './skip.js';
+import { skippedPaths } from './checkout-skip.js';
+import { skips } from './skip.js';
+import type { SkipPredicate } from './skip-questions.js';
 import { type DevInoCache, devinoHandle } from './devino.js';
 import { native } from './native.js';
 import type { RepoInner } from './repo-inner.js';
@@ -32,7 +34,7 @@ export interface CheckoutOptions extends ProgressOptions<CheckoutProgress> {
    * - `none`: the destination must not be there yet (the default)
    * - `union-files`: what is there stays, but files of the commit replace files there
    * - `add-files`: what is there stays
-   * - `union-identical`: what is there stays, and must be the same where the commit has a file; needs `requireHardlinks`
+   * - `union-identical`: what is there stays, and must be the same where the commit has a file; implies `requireHardlinks`
    *
    * A directory that is there keeps its mode, owner, attributes and time.
    */
@@ -42,7 +44,8 @@ export interface CheckoutOptions extends ProgressOptions<CheckoutProgress> {
    * two commits have in common is not touched, and what neither of them has stays. Elsewhere, what was changed in the
    * destination is lost. A file takes the place of a directory only when that is empty otherwise: EXISTS.
    *
-   * Not with `overwrite` or whiteouts. A part of the destination that is missing altogether is checked out anew.
+   * Not with another `overwrite` than `union-files`, or whiteouts. A part of the destination that is missing altogether is
+   * checked out anew.
    */
   from?: Rev | undefined;
   /**
@@ -65,12 +68,18 @@ export interface CheckoutOptions extends ProgressOptions<CheckoutProgress> {
   /** Do nothing where the commit has no `subpath`. */
   allowNoent?: boolean | undefined;
   /**
-   * What to leave out: paths below the destination, which begin with `/`, and globs with `*`, `?` and `**`; one without a
-   * leading `/` matches at any depth. As with the command, a path that the commit does not have is no error.
+   * What to leave out: paths below the destination, and globs with `*`, `?` and `**`, which without a leading `/` match at
+   * any depth. As with the command, a path that the commit does not have is no error.
+   *
+   * A function says of each path whether to leave it out, and all below it. It is called before the checkout begins, for
+   * what is in `from`, too; what it throws, the checkout rejects with.
    */
-  skip?: readonly (string | { glob: string })[] | undefined;
-  /** Remembers the files that are made hard links to objects, for a commit of the destination. */
-  devinoCache?: DevInoCache | undefined;
+  skip?: readonly (string | { glob: string })[] | SkipPredicate | undefined;
+  /**
+   * Remembers the files that are made hard links to objects, for a commit of the destination. true: this Repo does, for
+   * commits with `devinoCache: true`.
+   */
+  devinoCache?: boolean | DevInoCache | undefined;
   /**
    * Labels files by the SELinux policy of the system with this root directory, as `ostree checkout --selinux-policy`. Implies
    * `forceCopy`, excludes `requireHardlinks`. Directories and links get labels where the kernel knows SELinux; without
@@ -105,8 +114,21 @@ const FLAGS = [
 /** Taken, but they change nothing. */
 const IDLE_FLAGS = ['forceCopyZeroSized', 'disableCache'] as const;
 
+/** Only links to the same object are known to be identical. */
+function needsHardlinks({ overwrite, requireHardlinks }: CheckoutOptions): boolean {
+  return requireHardlinks ?? overwrite === 'union-identical';
+}
+
+function checkSelinuxPrefix(value: unknown): void {
+  if (value === undefined) return;
+  checkName(value, 'options.selinuxPrefix');
+  if (!value.startsWith('/'))
+    throw valueError('options.selinuxPrefix', `must begin with '/'. Received '${value}'`);
+}
+
 function checkCombinations(options: CheckoutOptions): void {
-  const { overwrite, requireHardlinks, forceCopy } = options;
+  const { overwrite, forceCopy } = options;
+  const requireHardlinks = needsHardlinks(options);
   if (requireHardlinks && forceCopy) throw valueError('options.forceCopy', 'excludes requireHardlinks');
   if (requireHardlinks && options.selinuxPolicy !== undefined)
     throw valueError('options.selinuxPolicy', 'excludes requireHardlinks');
@@ -115,7 +137,9 @@ function checkCombinations(options: CheckoutOptions): void {
   if (overwrite === 'union-identical' && !requireHardlinks)
     throw valueError('options.overwrite', "'union-identical' needs requireHardlinks");
   if (options.from === undefined) return;
-  for (const name of ['overwrite', 'whiteouts', 'passthroughWhiteouts'] as const)
+  if (overwrite !== undefined && overwrite !== 'union-files')
+    throw valueError('options.from', `excludes overwrite: '${overwrite}'`);
+  for (const name of ['whiteouts', 'passthroughWhiteouts'] as const)
     if (options[name]) throw valueError('options.from', `excludes ${name}`);
 }
 
@@ -142,7 +166,12 @@ const OPTIONS: Names<CheckoutOptions> = {
   concurrency: true,
 };
 
-function checkoutSpec(rev: Rev, destination: string, options: CheckoutOptions): CheckoutSpec {
+function checkoutSpec(
+  repo: RepoInner,
+  rev: Rev,
+  destination: string,
+  options: CheckoutOptions,
+): CheckoutSpec {
   checkRev(rev);
   checkName(destination, 'destination');
   checkOptions(options, OPTIONS);
@@ -155,18 +184,19 @@ function checkoutSpec(rev: Rev, destination: string, options: CheckoutOptions): 
   if (subpath !== undefined) checkString(subpath, 'options.subpath');
   if (concurrency !== undefined) checkInteger(concurrency, 'options.concurrency', 1, 1024);
   if (selinuxPolicy !== undefined) checkName(selinuxPolicy, 'options.selinuxPolicy');
-  if (selinuxPrefix !== undefined) checkTreePath(selinuxPrefix, 'options.selinuxPrefix');
+  checkSelinuxPrefix(selinuxPrefix);
   checkCombinations(options);
-  const { skip, skipGlobs } = skips(options.skip);
+  const { skip, skipGlobs } = skips(typeof options.skip === 'function' ? [] : options.skip);
   return {
     ...Object.fromEntries(FLAGS.map((flag) => [flag, options[flag]])),
+    requireHardlinks: needsHardlinks(options),
     rev,
     destination: resolve(destination),
     from,
     overwrite,
     subpath,
     concurrency,
-    devino: devinoHandle(options.devinoCache),
+    devino: devinoHandle(options.devinoCache, repo),
     selinuxPolicy: selinuxPolicy === undefined ? undefined : resolve(selinuxPolicy),
     selinuxPrefix,
     // The command wants a slash behind directories.
@@ -181,6 +211,28 @@ export async function checkout(
   destination: string,
   options: CheckoutOptions,
 ): Promise<CheckoutResult> {
-  const spec = checkoutSpec(rev, destination, options);
-  return await repo.lifetime.run(options, (call) => native().checkoutRun(repo.native, spec, call));
+  const spec = checkoutSpec(repo, rev, destination, options);
+  const { skip, onProgress } = options;
+  if (typeof skip !== 'function')
+    return await repo.lifetime.run(options, (call) => native().checkoutRun(repo.native, spec, call));
+  return await repo.lifetime.sequence(options, async (signal) => {
+    const asked = await withSkipped(repo, spec, skip, stepsUnder(signal));
+    return await run({ signal, onProgress }, (call) => native().checkoutRun(repo.native, asked, call));
+  });
+}
+
+/** The checkout of the commits that the predicate was asked of. */
+async function withSkipped(
+  repo: RepoInner,
+  spec: CheckoutSpec,
+  predicate: SkipPredicate,
+  step: Step,
+): Promise<CheckoutSpec> {
+  const resolved = (rev: Rev) => step((call) => native().refResolve(repo.native, rev, false, call));
+  const rev = await resolved(spec.rev);
+  const from = spec.from === undefined ? undefined : await resolved(spec.from);
+  const skip: string[] = [];
+  for (const commit of from === undefined ? [rev] : [rev, from])
+    skip.push(...(await skippedPaths(repo, { rev: commit, subpath: spec.subpath || '/' }, predicate, step)));
+  return { ...spec, rev, from, skip };
 }

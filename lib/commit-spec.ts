@@ -24,9 +24,10 @@ import type { CommitOptions, MetadataInput, TreeSource } from './commit.js';
 import { devinoHandle } from './devino.js';
 import { fedWith } from './feed.js';
 import { checkEntries } from './file-set.js';
+import type { RepoInner } from './repo-inner.js';
 import { selinuxSpec } from './selinux.js';
 import { checkSigners, type Signer } from './sign.js';
-import { checkTreePath, skips } from './skip.js';
+import { skips, treePath } from './skip.js';
 
 /** A path in the tree that need not begin with a slash. */
 function checkPrefix(value: unknown, name: string): asserts value is string {
@@ -118,14 +119,14 @@ function statOverrides(value: unknown): CommitSpec['statOverride'] {
   const result: NonNullable<CommitSpec['statOverride']> = {};
   for (const [path, change] of Object.entries(value)) {
     const name = `options.statOverride['${path}']`;
-    checkTreePath(path, name);
+    const place = treePath(path, name);
     checkObject(change, name);
     const { add, set } = change;
     if ((add === undefined) === (set === undefined))
       throw valueError(name, "must have one of 'add' and 'set'");
     if (add !== undefined) checkInteger(add, `${name}.add`, 0, MODE_BITS);
     if (set !== undefined) checkInteger(set, `${name}.set`, 0, MODE_BITS);
-    result[path] = { add, set };
+    result[place] = { add, set };
   }
   return result;
 }
@@ -213,7 +214,7 @@ const OPTIONS: Names<CommitOptions> = {
 };
 
 /** Checks the meaning of the options, and puts them as the addon wants them. */
-export function commitSpec(options: CommitOptions): CommitSpec {
+export function commitSpec(repo: RepoInner, options: CommitOptions): CommitSpec {
   checkOptions(options, OPTIONS);
   const { branch, parent, base, subject, body, version, bindRefs, concurrency } = options;
   if (branch !== undefined) checkRef(branch, 'options.branch');
@@ -233,7 +234,7 @@ export function commitSpec(options: CommitOptions): CommitSpec {
     ...Object.fromEntries(FLAGS.map((flag) => [flag, options[flag]])),
     ...owners(options),
     ...(typeof options.skip === 'function' ? {} : skips(options.skip)),
-    devino: devinoHandle(options.devinoCache),
+    devino: devinoHandle(options.devinoCache, repo),
     tree: sources(options.tree),
     cache: cachePath(options.cache),
     statOverride: statOverrides(options.statOverride),

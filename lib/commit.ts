@@ -101,8 +101,8 @@ export interface CommitOptions extends ProgressOptions<CommitProgress> {
   /** false: without extended attributes. */
   xattrs?: boolean | undefined;
   /**
-   * What to leave out, of every source: paths in the new tree, which begin with `/`, and globs with `*`, `?` and
-   * `**`; one without a leading `/` matches at any depth. A path that no source has is NOT_FOUND.
+   * What to leave out, of every source: paths in the new tree, and globs with `*`, `?` and `**`, which without a leading
+   * `/` match at any depth. A path that no source has is NOT_FOUND.
    *
    * A function says of each path whether to leave it out, and all below it. It is called while the sources are looked
    * through, for the files of a directory one after the other; what it throws, the commit rejects with.
@@ -119,14 +119,14 @@ export interface CommitOptions extends ProgressOptions<CommitProgress> {
    * its path in the new tree and its type, in the place of any label it has, also without extended attributes
    * otherwise. What comes from `base` keeps what it has, and so does what the policy says nothing of. A system without
    * a policy, or with one that is switched off, labels nothing. The kernel need not know SELinux; the policy must be one
-   * that is trusted, for libselinux reads it.
+   * that is trusted, for libselinux reads it. A string is `{ policy }`, true `{ fromBase: true }`.
    *
    * NOT_SUPPORTED where libostree was built without SELinux, and where the repository has nowhere to keep labels:
    * bare-user-only, or bare with `core.disable-xattrs`. There, the command writes files that its fsck finds corrupt. So
    * it does in bare repositories with files that have attributes after `security.selinux` in the alphabet, before
    * libostree 2025.2; here they are in order. A label that an archive has is replaced; the command writes both.
    */
-  selinux?: SelinuxOptions | undefined;
+  selinux?: SelinuxOptions | boolean | string | undefined;
 
   /**
    * Signs the commit before the branch moves, in the same transaction: nobody sees the branch at an unsigned commit,
@@ -168,9 +168,10 @@ export interface CommitOptions extends ProgressOptions<CommitProgress> {
   consume?: boolean | undefined;
   /**
    * What `checkout({ devinoCache })` linked: a file in a directory of `tree` that still is such a link is not read, and
-   * has the owner, mode and attributes of its object. `stats.cacheHits` counts them.
+   * has the owner, mode and attributes of its object. `stats.cacheHits` counts them. true: what this Repo remembers of
+   * checkouts with `devinoCache: true`.
    */
-  devinoCache?: DevInoCache | undefined;
+  devinoCache?: boolean | DevInoCache | undefined;
   /** How many files to work on at a time. Unless given: as the machine has processors. */
   concurrency?: number | undefined;
   /** false: do not flush to disk. Unless given: as the repository was opened. */
@@ -179,7 +180,7 @@ export interface CommitOptions extends ProgressOptions<CommitProgress> {
 
 export async function commit(repo: RepoInner, given: CommitOptions): Promise<CommitResult> {
   const options = snapshot(given);
-  const spec = commitSpec(options);
+  const spec = commitSpec(repo, options);
   const signers = commitSigners(options);
   return await whileFeeding(spec, options, (fed) =>
     whileAnswering(spec, options.skip, fed, (how) => written(repo, spec, how, signers)),

@@ -69,6 +69,8 @@ export interface GenerateManyOptions extends ProgressOptions<DeltaProgress> {
 }
 
 const MEGABYTE = 1_000_000;
+/** Milliseconds. */
+const PROGRESS_INTERVAL = 100;
 const SIZES = ['minFallbackSize', 'maxBsdiffSize', 'maxChunkSize'] as const;
 const FLAGS = ['inline', 'bsdiff', 'ifNotExists'] as const;
 
@@ -204,13 +206,20 @@ export async function generateMany(
   if (options.memoryLimit !== undefined) checkInteger(memoryLimit, 'options.memoryLimit', 1);
   if (onProgress !== undefined) checkFunction(onProgress, 'options.onProgress');
   let done = 0;
+  let told = -Infinity;
+  const tell = () => {
+    const now = performance.now();
+    if (++done < list.length && now - told < PROGRESS_INTERVAL) return;
+    told = now;
+    onProgress?.({ done, total: list.length });
+  };
   return await repo.lifetime.sequence(options, (outer) =>
     new Tasks({ signal: outer, concurrency, budget: memoryLimit }).map(
       list,
       memoryOf,
       async (entry, signal) => {
         const result = await generateUnder(repo, entry, signal);
-        onProgress?.({ done: ++done, total: list.length });
+        tell();
         return result;
       },
     ),

@@ -3,7 +3,15 @@ import { resolve } from 'node:path';
 
 import type { DeltaHandle, DeltaInfo as NativeInfo, DeltaName } from '../typings/addon.js';
 import { type CallOptions, stepsUnder } from './call.js';
-import { type Names, checkName, checkOptions, checkRev, checkString, valueError } from './check.js';
+import {
+  type Names,
+  checkName,
+  checkObject,
+  checkOptions,
+  checkRev,
+  checkString,
+  valueError,
+} from './check.js';
 import {
   generate,
   type GenerateDeltaOptions,
@@ -58,8 +66,11 @@ export interface DeltaInfo extends DeltaName {
 }
 
 export interface ApplyDeltaOptions extends CallOptions {
-  /** Whose signature it must have. Without it signatures are not looked at, unless `core.sign-verify-deltas` is set. */
-  verify?: Omit<VerifyOptions, 'signal' | 'report'> | undefined;
+  /**
+   * Whose signature it must have. Without it, or with false, signatures are not looked at, unless
+   * `core.sign-verify-deltas` is set.
+   */
+  verify?: Omit<VerifyOptions, 'signal' | 'report'> | false | undefined;
 }
 
 export type AppliedDelta = DeltaName;
@@ -70,10 +81,13 @@ export interface ReindexOptions extends CallOptions {
 }
 
 const NAME = /^(?:[0-9a-f]{64}-)?[0-9a-f]{64}$/;
-function checkDeltaName(value: unknown): asserts value is string {
+/** The name, of which Deltas.list() tells more. */
+function nameOf(delta: unknown): string {
+  const value: unknown = typeof delta === 'object' && delta !== null && 'name' in delta ? delta.name : delta;
   checkString(value, 'name');
   if (!NAME.test(value))
     throw valueError('name', `must be the name of a delta, FROM-TO or TO. Received '${value.slice(0, 200)}'`);
+  return value;
 }
 
 function infoOf(info: NativeInfo): DeltaInfo {
@@ -99,7 +113,10 @@ const APPLY: Names<ApplyDeltaOptions> = { signal: true, verify: true };
 
 const REINDEX: Names<ReindexOptions> = { signal: true, to: true };
 
-/** `repo.deltas`. Names are `FROM-TO`, or `TO` for a delta from nothing, in checksums of commits. */
+/**
+ * `repo.deltas`. Names are `FROM-TO`, or `TO` for a delta from nothing, in checksums of commits; what
+ * {@link Deltas.list} tells of a delta serves as its name, too.
+ */
 export class Deltas {
   readonly #repo: RepoInner;
 
@@ -115,6 +132,7 @@ export class Deltas {
   /**
    * Makes a delta. It appears as a whole, in place of one that was there. Who pulls finds it through the summary or an
    * index: call {@link Summary.regenerate} or {@link Deltas.reindex} afterwards.
+   * As libostree does not heed an abort while it compares two files, its thread may go on for a while.
    * Wraps `ostree_repo_static_delta_generate()`.
    *
    * @throws {OstreeError} `NOT_FOUND` without a commit or one of its objects, `CORRUPT` when one is damaged
@@ -146,8 +164,8 @@ export class Deltas {
    *
    * @throws {OstreeError} `NOT_FOUND` when there is none, `CORRUPT` when it is damaged
    */
-  async show(name: string, options: CallOptions = {}): Promise<DeltaInfo> {
-    checkDeltaName(name);
+  async show(delta: string | DeltaName, options: CallOptions = {}): Promise<DeltaInfo> {
+    const name = nameOf(delta);
     checkOptions(options);
     const repo = this.#repo;
     const opened = await repo.lifetime.run(options, (call) => native().deltaRead(repo.native, name, call));
@@ -167,8 +185,11 @@ export class Deltas {
   async apply(path: string, options: ApplyDeltaOptions = {}): Promise<AppliedDelta> {
     checkName(path, 'path');
     checkOptions(options, APPLY);
-    const { verify } = options;
-    if (verify !== undefined) checkVerifyOptions(verify);
+    const verify = options.verify === false ? undefined : options.verify;
+    if (verify !== undefined) {
+      checkObject(verify, 'options.verify');
+      checkVerifyOptions(verify);
+    }
     const repo = this.#repo;
     return await repo.lifetime.sequence(options, async (signal) => {
       const step = stepsUnder(signal);
@@ -185,8 +206,8 @@ export class Deltas {
    * @param options - whom to trust: `remote` or `keys`
    * @throws {OstreeError} `SIGNATURE`, with all the reasons, when there is none; `NOT_FOUND` without the delta
    */
-  async verify(name: string, options: VerifyOptions): Promise<VerifyResult> {
-    checkDeltaName(name);
+  async verify(delta: string | DeltaName, options: VerifyOptions): Promise<VerifyResult> {
+    const name = nameOf(delta);
     checkVerifyOptions(options);
     const repo = this.#repo;
     return await repo.lifetime.sequence(options, async (signal) => {
@@ -242,8 +263,8 @@ export class Deltas {
    *
    * @throws {OstreeError} `NOT_FOUND` when there is none
    */
-  async remove(name: string, options: CallOptions = {}): Promise<void> {
-    checkDeltaName(name);
+  async remove(delta: string | DeltaName, options: CallOptions = {}): Promise<void> {
+    const name = nameOf(delta);
     checkOptions(options);
     const repo = this.#repo;
     await repo.lifetime.run(options, (call) => native().deltaRemove(repo.native, name, call));

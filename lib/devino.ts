@@ -2,7 +2,11 @@
 import type { DevInoHandle } from '../typings/addon.js';
 import { typeError } from './check.js';
 import { native } from './native.js';
+import type { RepoInner } from './repo-inner.js';
 import { shown } from './show.js';
+
+/** What a Repo itself remembers. */
+const ofRepos = new WeakMap<RepoInner, DevInoCache>();
 
 let handleOf: (cache: DevInoCache) => DevInoHandle;
 
@@ -34,9 +38,19 @@ export class DevInoCache {
   }
 }
 
+function ofRepo(repo: RepoInner): DevInoCache {
+  const known = ofRepos.get(repo);
+  if (known) return known;
+  const cache = new DevInoCache();
+  ofRepos.set(repo, cache);
+  return cache;
+}
+
 /** `options.devinoCache`, as the addon wants it. */
-export function devinoHandle(value: unknown): DevInoHandle | undefined {
-  if (value === undefined) return undefined;
-  if (!(value instanceof DevInoCache)) throw typeError('options.devinoCache', 'a DevInoCache', value);
+export function devinoHandle(value: unknown, repo: RepoInner): DevInoHandle | undefined {
+  if (value === undefined || value === false) return undefined;
+  if (value === true) return handleOf(ofRepo(repo));
+  if (!(value instanceof DevInoCache))
+    throw typeError('options.devinoCache', 'a boolean or a DevInoCache', value);
   return handleOf(value);
 }

@@ -51,6 +51,7 @@ export {
   type DirTreeObject,
   type FileObject,
   type MetadataObject,
+  type PartialReason,
   type ReachableOptions,
   type ReadObjectOptions,
   type StoredObject,

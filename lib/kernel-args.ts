@@ -13,16 +13,16 @@ import { fromNative } from './errors.js';
 import { native } from './native.js';
 import { shown } from './show.js';
 
-/** Changes to a list of kernel arguments, made in this order. */
+/** Changes to a list of kernel arguments, made in this order; each of one argument, or of several. */
 export interface KernelArgsEdit {
   /** `key` where it has one value, else `key=value`. */
-  delete?: readonly string[] | undefined;
+  delete?: string | readonly string[] | undefined;
   /** `key=value` instead of every earlier argument of that key, in the place of the first; appended when there is none. */
-  replace?: readonly string[] | undefined;
+  replace?: string | readonly string[] | undefined;
   /** Added at the end, whatever is there. */
-  append?: readonly string[] | undefined;
+  append?: string | readonly string[] | undefined;
   /** Added at the end unless there is an argument of the same key. */
-  appendIfMissing?: readonly string[] | undefined;
+  appendIfMissing?: string | readonly string[] | undefined;
 }
 
 /** One argument. It becomes part of one line of a boot entry. */
@@ -58,20 +58,24 @@ export function checkKernelArgsEdit(
   checkObject(value, name);
   checkKnown(value, known, name);
   for (const key of ['delete', 'replace', 'append', 'appendIfMissing'] as const)
-    if (value[key] !== undefined) checkKernelArgs(value[key], `${name}.${key}`);
-  for (const arg of (value as KernelArgsEdit).delete ?? [])
+    if (typeof value[key] === 'string') checkKernelArg(value[key], `${name}.${key}`);
+    else if (value[key] !== undefined) checkKernelArgs(value[key], `${name}.${key}`);
+  for (const arg of listOf((value as KernelArgsEdit).delete))
     if (/^ostree(=|$)/.test(arg))
       throw valueError(`${name}.delete`, 'must not name ostree=, which libostree sets itself');
 }
 
+function listOf(args: string | readonly string[] = []): string[] {
+  return typeof args === 'string' ? [args] : [...args];
+}
+
 /** An edit as the addon takes it. */
 export function nativeEdit(edit: KernelArgsEdit): Required<Record<keyof KernelArgsEdit, string[]>> {
-  const { delete: remove = [], replace = [], append = [], appendIfMissing = [] } = edit;
   return {
-    delete: [...remove],
-    replace: [...replace],
-    append: [...append],
-    appendIfMissing: [...appendIfMissing],
+    delete: listOf(edit.delete),
+    replace: listOf(edit.replace),
+    append: listOf(edit.append),
+    appendIfMissing: listOf(edit.appendIfMissing),
   };
 }
 

@@ -1,18 +1,19 @@
 // What open handles (Repo, Sysroot, Transaction) have in common: calls are
 // refused once closed, close() waits for what runs, or cancels it.
 import type { Call } from '../typings/addon.js';
-import { onAbort } from './abort.js';
+import { onAbort, untilAborted } from './abort.js';
 import { type CallOptions, type RunOptions, run } from './call.js';
 import { type Names, checkOptions, checkOptionsObject, checkSignal } from './check.js';
 import { OstreeError } from './errors.js';
 import { inside, isInside } from './inside.js';
 
-export interface CloseOptions {
+/** Aborting the signal ends the wait, not what is being closed. */
+export interface CloseOptions extends CallOptions {
   /** Cancel what still runs instead of waiting for it. */
   cancel?: boolean | undefined;
 }
 
-const CLOSE: Names<CloseOptions> = { cancel: true };
+const CLOSE: Names<CloseOptions> = { signal: true, cancel: true };
 
 const cancelled = () => new OstreeError('CANCELLED', 'Operation was cancelled');
 
@@ -154,11 +155,18 @@ export class Lifetime {
    * @throws {OstreeError} `LOCKED` inside one of its own operations
    */
   async close(options: CloseOptions, release?: () => Promise<void>): Promise<void> {
-    checkOptions(options, CLOSE);
-    this.checkNotInside();
+    this.checkClose(options);
     this.#closed ??= this.#close(release);
     if (options.cancel) this.cancel();
-    await this.#closed;
+    await (options.signal ? untilAborted(options.signal, this.#closed) : this.#closed);
+  }
+
+  /** Throws where close() would do nothing. */
+  checkClose(options: CloseOptions): void {
+    checkOptions(options, CLOSE);
+    checkSignal(options.signal);
+    options.signal?.throwIfAborted();
+    this.checkNotInside();
   }
 
   async #close(release?: () => Promise<void>): Promise<void> {

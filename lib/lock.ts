@@ -10,7 +10,7 @@ import { innerOf, type RepoInner } from './repo-inner.js';
 import { shown } from './show.js';
 
 export interface LockOptions extends CallOptions {
-  /** Milliseconds to wait for others, of this process or another, before LOCKED. 30 000 unless given. */
+  /** Milliseconds to wait for others, of this process or another, before LOCKED. 30 000 unless given; `Infinity`: for ever. */
   timeout?: number | undefined;
 }
 
@@ -45,10 +45,11 @@ export class RepoLock implements AsyncDisposable {
   /**
    * Waits for what runs through {@link RepoLock.repo}, then gives the lock up, as closing its Repo does. Idempotent.
    * A pull that was aborted is waited for, too, until its server answers: give one under a lock a `stallTimeout`.
-   * Wraps `ostree_repo_lock_pop()`.
+   * Aborting the signal ends the wait, and the lock is given up even so. Wraps `ostree_repo_lock_pop()`.
    */
-  async release(): Promise<void> {
-    await this.#lifetime.close({}, () => this.#release());
+  async release(options: CallOptions = {}): Promise<void> {
+    checkOptions(options);
+    await this.#lifetime.close(options, () => this.#release());
   }
 
   [Symbol.asyncDispose](): Promise<void> {
@@ -71,7 +72,7 @@ export async function lock(
   checkOneOf(kind, 'kind', ['shared', 'exclusive']);
   checkOptions(options, OPTIONS);
   const { timeout: given = TIMEOUT } = options;
-  checkInteger(given, 'options.timeout');
+  if (given !== Infinity) checkInteger(given, 'options.timeout');
   const timeout = Math.min(given, MAX_TIMER);
   if (kind === 'exclusive') checkNotHolding(repo, 'An exclusive lock');
   return await repo.lifetime.sequence(options, async (signal) => {

@@ -35,10 +35,15 @@ export interface ReadObjectOptions extends CallOptions {
   maxSize?: number | undefined;
   /** false: do not compare the object with its checksum. */
   verify?: boolean | undefined;
+  /** Keep the values of metadata as {@link Variant}s, which can be written back byte for byte. */
+  variants?: boolean | undefined;
 }
 
+/** Why a commit is partial; or what its {@link Commit.state} is then to be, `partial` or `fsck-partial`. */
+export type PartialReason = 'pull' | 'fsck' | 'partial' | 'fsck-partial';
+
 export interface ReachableOptions extends CallOptions {
-  /** How many ancestors count, too; 0 unless given, `Infinity` for all that are here. */
+  /** How many ancestors count, too; 0 unless given, `Infinity` or -1 for all that are here. */
   depth?: number | undefined;
 }
 
@@ -119,7 +124,7 @@ export function reachable(
   checkOptions(options, REACHABLE);
   checkSignal(options.signal);
   const { depth = 0 } = options;
-  if (depth !== Infinity) checkInteger(depth, 'options.depth');
+  if (depth !== Infinity) checkInteger(depth, 'options.depth', -1);
   return traverse(repo, rev, depth, options);
 }
 
@@ -129,7 +134,7 @@ async function* traverse(
   depth: number,
   options: CallOptions,
 ): AsyncGenerator<ObjectName, void, undefined> {
-  const limit = depth === Infinity ? undefined : depth;
+  const limit = depth === Infinity || depth === -1 ? undefined : depth;
   const cursor = await repo.lifetime.run(options, (call) =>
     native().objectReachable(repo.native, rev, limit, call),
   );
@@ -159,15 +164,15 @@ export async function markPartial(
   repo: RepoInner,
   commit: Rev,
   partial: boolean,
-  reason: 'pull' | 'fsck',
+  reason: PartialReason,
   options: CallOptions,
 ): Promise<void> {
   checkRev(commit, 'commit');
   checkBoolean(partial, 'partial');
-  checkOneOf(reason, 'reason', ['pull', 'fsck']);
+  checkOneOf(reason, 'reason', ['pull', 'fsck', 'partial', 'fsck-partial']);
   checkOptions(options);
   await repo.lifetime.run(options, (call) =>
-    native().commitMarkPartial(repo.native, commit, partial, reason === 'fsck', call),
+    native().commitMarkPartial(repo.native, commit, partial, reason.startsWith('fsck'), call),
   );
 }
 
@@ -177,7 +182,7 @@ function ownedOf({ mode = 0, uid = 0, gid = 0, xattrs }: ObjectParts): Owned {
   return { mode, uid, gid, xattrs: toRecord(xattrs) };
 }
 
-const READ: Names<ReadObjectOptions> = { signal: true, maxSize: true, verify: true };
+const READ: Names<ReadObjectOptions> = { signal: true, maxSize: true, verify: true, variants: true };
 
 export async function readObject(
   repo: RepoInner,
@@ -186,28 +191,36 @@ export async function readObject(
 ): Promise<StoredObject> {
   checkObjectName(name, 'name', READABLE);
   checkOptions(options, READ);
-  const { verify = true } = options;
+  const { verify = true, variants = false } = options;
   checkBoolean(verify, 'options.verify');
-  if (options.maxSize !== undefined) checkInteger(options.maxSize, 'options.maxSize');
-  const maxSize = Math.min(options.maxSize ?? Infinity, constants.MAX_LENGTH);
+  checkBoolean(variants, 'options.variants');
+  const { maxSize: given = Infinity } = options;
+  if (given !== Infinity) checkInteger(given, 'options.maxSize');
+  const maxSize = Math.min(given, constants.MAX_LENGTH);
   const { type, checksum } = name;
   return await repo.lifetime.sequence(options, async (signal) => {
     const step = stepsUnder(signal);
     const parts = await step((call) =>
-      native().objectRead(repo.native, { type, checksum }, { maxSize, verify }, call),
+      native().objectRead(repo.native, { type, checksum }, { maxSize, verify, variants }, call),
     );
-    return await storedObject(repo, { type, checksum }, parts, step);
+    if (type !== 'commit') return await storedObject({ type, checksum }, parts, step);
+    const commit = await step((call) => native().commitRead(repo.native, checksum, variants, call));
+    return { type, checksum, data: dataOf(parts), commit: toCommit(commit) };
   });
 }
 
+function dataOf({ data = Buffer.alloc(0) }: ObjectParts): Buffer {
+  return data;
+}
+
 async function storedObject(
-  repo: RepoInner,
   { type, checksum }: ObjectName,
   parts: ObjectParts,
   step: Step,
-): Promise<StoredObject> {
-  const { data = Buffer.alloc(0), files = [], directories = [], metadata = {} } = parts;
-  switch (type as (typeof READABLE)[number]) {
+): Promise<Exclude<StoredObject, CommitObject>> {
+  const { files = [], directories = [], metadata = {} } = parts;
+  const data = dataOf(parts);
+  switch (type) {
     case 'file': {
       const content = parts.content ? await contentOf(parts.content, step) : null;
       const target = parts.target === undefined ? {} : { target: parts.target };
@@ -217,13 +230,6 @@ async function storedObject(
       return { type: 'dirtree', checksum, data, files, directories };
     case 'dirmeta':
       return { type: 'dirmeta', checksum, data, ...ownedOf(parts) };
-    case 'commit':
-      return {
-        type: 'commit',
-        checksum,
-        data,
-        commit: toCommit(await step((call) => native().commitRead(repo.native, checksum, false, call))),
-      };
     default:
       return withJson({ type: type as MetadataObject['type'], checksum, data, metadata });
   }

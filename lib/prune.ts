@@ -25,10 +25,13 @@ export interface PruneOptions extends CallOptions {
    * that none of them needs are deleted. `keepYoungerThan`, `onlyBranches` and `retainDepth` imply it.
    */
   refsOnly?: boolean | undefined;
-  /** How many parents of each commit to keep; -1, all, unless given. */
+  /** How many parents of each commit to keep; -1 or `Infinity`, all, unless given. */
   depth?: number | undefined;
-  /** In place of `depth`: keep the commit of each ref, and its parents up to the first that is older. */
-  keepYoungerThan?: Date | undefined;
+  /**
+   * In place of `depth`: keep the commit of each ref, and its parents up to the first that is older. A number is an age
+   * in milliseconds.
+   */
+  keepYoungerThan?: Date | number | undefined;
   /** Refs (`ref` or `remote:ref`) whose history may be shortened; that of all others is kept as a whole. */
   onlyBranches?: string[] | undefined;
   /** `depth` by ref; it precedes all other rules for that ref. */
@@ -37,14 +40,17 @@ export interface PruneOptions extends CallOptions {
   commitOnly?: boolean | undefined;
   /** A commit, which no ref names, to be deleted first; it leaves a tombstone (`core.tombstone-commits` is set). */
   deleteCommit?: Checksum | undefined;
-  /** Of `deleteCommit`, delete the static deltas to it instead. */
+  /**
+   * Of `deleteCommit`, delete the static deltas to it instead. Without `deleteCommit`, delete static deltas and nothing
+   * else: those to commits that the rules above do not keep. The result counts them.
+   */
   staticDeltas?: boolean | undefined;
   /** Delete nothing; the result is what would have been. */
   dryRun?: boolean | undefined;
 }
 
 export interface PruneResult {
-  /** How many objects there were; with `commitOnly`, commits. */
+  /** How many objects there were; with `commitOnly`, commits; with `staticDeltas` alone, deltas. */
   total: number;
   /** How many of them were deleted. */
   pruned: number;
@@ -55,7 +61,18 @@ export interface PruneResult {
 const FLAGS = ['refsOnly', 'commitOnly', 'staticDeltas', 'dryRun'] as const;
 
 function checkDepth(value: unknown, name: string): asserts value is number {
-  checkInteger(value, name, -1, 2 ** 31 - 1);
+  if (value !== Infinity) checkInteger(value, name, -1, 2 ** 31 - 1);
+}
+
+/** libostree has -1 for all. */
+function depthOf(depth: number): number {
+  return depth === Infinity ? -1 : depth;
+}
+
+function sinceOf(keepYoungerThan: Date | number | undefined): number | undefined {
+  if (keepYoungerThan === undefined) return undefined;
+  const time = typeof keepYoungerThan === 'number' ? Date.now() - keepYoungerThan : keepYoungerThan.getTime();
+  return Math.floor(time / 1000);
 }
 
 const OPTIONS: Names<PruneOptions> = {
@@ -76,9 +93,10 @@ function checkPruneOptions(options: PruneOptions): void {
   for (const flag of FLAGS) if (options[flag] !== undefined) checkBoolean(options[flag], `options.${flag}`);
   const { depth, keepYoungerThan, onlyBranches, retainDepth, deleteCommit } = options;
   if (depth !== undefined) checkDepth(depth, 'options.depth');
-  if (keepYoungerThan !== undefined) {
+  if (typeof keepYoungerThan === 'number') checkInteger(keepYoungerThan, 'options.keepYoungerThan');
+  else if (keepYoungerThan !== undefined) {
     if (!(keepYoungerThan instanceof Date))
-      throw typeError('options.keepYoungerThan', 'a Date', keepYoungerThan);
+      throw typeError('options.keepYoungerThan', 'a Date or a number of milliseconds', keepYoungerThan);
     if (Number.isNaN(keepYoungerThan.getTime()))
       throw valueError('options.keepYoungerThan', 'must be a valid Date');
   }
@@ -95,8 +113,6 @@ function checkPruneOptions(options: PruneOptions): void {
   if (deleteCommit !== undefined) checkChecksum(deleteCommit, 'options.deleteCommit');
   if (deleteCommit !== undefined && options.dryRun)
     throw valueError('options.deleteCommit', 'cannot be used together with options.dryRun');
-  if (deleteCommit === undefined && options.staticDeltas)
-    throw valueError('options.staticDeltas', 'needs options.deleteCommit');
 }
 
 function toNative(options: PruneOptions): NativeOptions {
@@ -104,10 +120,10 @@ function toNative(options: PruneOptions): NativeOptions {
   const { keepYoungerThan, onlyBranches = [], retainDepth = {}, deleteCommit } = options;
   return {
     refsOnly,
-    depth,
-    keepYoungerThan: keepYoungerThan && Math.floor(keepYoungerThan.getTime() / 1000),
+    depth: depthOf(depth),
+    keepYoungerThan: sinceOf(keepYoungerThan),
     onlyBranches,
-    retainDepth,
+    retainDepth: Object.fromEntries(Object.entries(retainDepth).map(([ref, value]) => [ref, depthOf(value)])),
     commitOnly,
     deleteCommit,
     staticDeltas,

@@ -130,6 +130,7 @@ class Adapter implements S3Adapter {
     try {
       await this.#send('PutObjectCommand', input, { signal });
     } catch (error) {
+      signal?.throwIfAborted();
       // Of a put, 404 says that there is no such bucket.
       throw OstreeError.is(error)
         ? error

@@ -17,6 +17,7 @@ import { dirname, join } from 'node:path';
 
 import { run } from './call.js';
 import { OstreeError, type OstreeErrorCode } from './errors.js';
+import { fileError } from './file-error.js';
 import { native } from './native.js';
 import type { Store, Upload } from './publish-store.js';
 
@@ -69,9 +70,10 @@ const CODES: Partial<Record<string, OstreeErrorCode>> = {
 };
 
 function failure(error: unknown, path: string, size = 0): unknown {
-  const { code = '', message } = error as NodeJS.ErrnoException;
+  const { code = '', message, errno } = error as NodeJS.ErrnoException;
+  if (errno === undefined) return error;
   const known = CODES[code];
-  if (known === undefined) return error;
+  if (known === undefined) return fileError(error, path);
   const details = known === 'NO_SPACE' ? { required: size, available: 0 } : undefined;
   return new OstreeError(known, message, { path, details, cause: error });
 }
@@ -108,13 +110,13 @@ export class DirectoryStore implements Store {
     this.#fsync ??= wantsFsync(config);
     try {
       for (const directory of DIRECTORIES) await mkdir(join(this.name, directory), { recursive: true });
+      for (const name of await readdir(join(this.name, 'tmp'))) {
+        const file = join(this.name, 'tmp', name);
+        const status = await stat(file).catch(() => null);
+        if (status && isAbandoned(name, status.mtimeMs)) await rm(file, { force: true });
+      }
     } catch (error) {
       throw failure(error, this.name);
-    }
-    for (const name of await readdir(join(this.name, 'tmp'))) {
-      const file = join(this.name, 'tmp', name);
-      const status = await stat(file).catch(() => null);
-      if (status && isAbandoned(name, status.mtimeMs)) await rm(file, { force: true });
     }
   }
 
@@ -154,6 +156,7 @@ export class DirectoryStore implements Store {
       this.#writes++;
     } catch (error) {
       for (const { temporary } of staged) await rm(temporary, { force: true });
+      signal.throwIfAborted(); // node:fs has an error of its own for that
       const { path, size } = staged.at(-1)?.upload ?? { path: this.name, size: 0 };
       throw failure(error, path, size);
     }
@@ -181,8 +184,13 @@ export class DirectoryStore implements Store {
     this.#made.add(path);
   }
 
-  async remove(path: string): Promise<void> {
-    await rm(join(this.name, path), { force: true });
+  async remove(path: string, signal: AbortSignal): Promise<void> {
+    signal.throwIfAborted();
+    try {
+      await rm(join(this.name, path), { force: true });
+    } catch (error) {
+      throw failure(error, path);
+    }
   }
 
   async list(directory: string): Promise<string[]> {

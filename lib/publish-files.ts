@@ -3,6 +3,7 @@ import { readFile } from 'node:fs/promises';
 
 import type { Commit } from './commit-read.js';
 import { type ObjectName, OstreeError } from './errors.js';
+import { fileError } from './file-error.js';
 import type { Reporter } from './publish-progress.js';
 import type { PublishSource, SourceRef } from './publish-source.js';
 import { objectAt, objectPath, refOf, refPath, type Store, type Upload } from './publish-store.js';
@@ -324,5 +325,9 @@ export class FilePublisher {
 
 async function readUpload({ source }: Upload): Promise<Buffer> {
   if (typeof source !== 'string') return Buffer.from(source);
-  return await readFile(source);
+  try {
+    return await readFile(source);
+  } catch (error) {
+    throw fileError(error, source);
+  }
 }

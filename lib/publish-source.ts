@@ -4,6 +4,7 @@ import { join } from 'node:path';
 
 import type { Commit } from './commit-read.js';
 import { type ObjectName, OstreeError } from './errors.js';
+import { fileError } from './file-error.js';
 import { native } from './native.js';
 import { deltaIndexPath, deltaPath, objectPath, type Upload } from './publish-store.js';
 import type { Repo } from './repo.js';
@@ -27,13 +28,13 @@ export interface SourceDelta {
 
 const ALL_SIZES = Number.MAX_SAFE_INTEGER;
 
-async function sizeOf(file: string): Promise<number | null> {
+/** null: there is no such file or directory. */
+async function unlessMissing<T>(path: string, body: () => Promise<T>): Promise<T | null> {
   try {
-    const { size } = await stat(file);
-    return size;
+    return await body();
   } catch (error) {
     if ((error as NodeJS.ErrnoException).code === 'ENOENT') return null;
-    throw error;
+    throw fileError(error, path);
   }
 }
 
@@ -86,8 +87,8 @@ export class PublishSource {
   async file(path: string): Promise<Upload | null> {
     for (const root of this.#roots) {
       const source = join(root, path);
-      const size = await sizeOf(source);
-      if (size !== null) return { path, size, source };
+      const status = await unlessMissing(source, () => stat(source));
+      if (status) return { path, size: status.size, source };
     }
     return null;
   }
@@ -114,8 +115,9 @@ export class PublishSource {
     for (const delta of await this.repo.deltas.list({ signal })) {
       if (!commits.has(delta.to)) continue;
       const directory = deltaPath(delta);
-      const names = await readdir(join(this.repo.path, directory));
-      const files = names
+      const place = join(this.repo.path, directory);
+      const names = await unlessMissing(place, () => readdir(place));
+      const files = (names ?? []) // it is being deleted
         .map((name) => `${directory}/${name}`)
         .filter((path) => servedPath(path)?.kind === 'delta');
       const isSuperblock = (path: string) => Number(path.endsWith('/superblock'));

@@ -7,6 +7,9 @@ import type { Checksum, Rev } from './types.js';
 export interface PullProgress {
   /** What it waits for now. `refs`: the server's refs and summary. */
   phase: 'refs' | 'scanning' | 'metadata' | 'deltas' | 'objects' | 'writing' | 'done';
+  /** The same as `bytesTransferred` and `fetched`, by the names that all progress has. */
+  bytes: number;
+  objects: number;
   bytesTransferred: number;
   /** Known when static deltas are used. */
   totalBytes: number | null;

@@ -269,11 +269,13 @@ export async function pullLocal(
   source: string | Repo,
   options: PullLocalOptions,
 ): Promise<PullResult> {
-  const path = source instanceof Repo ? source.path : source;
-  checkName(path, 'source');
+  const given = source instanceof Repo ? source.path : source;
+  checkName(given, 'source');
+  const isUrl = given.startsWith('file://');
+  if (isUrl) checkUrl(given, 'source');
   checkOptions(options, LOCAL);
   const { remote, ...common } = options;
   if (remote !== undefined) checkRemoteName(remote, 'options.remote');
-  const url = pathToFileURL(resolve(path)).href;
+  const url = isUrl ? new URL(given).href : pathToFileURL(resolve(given)).href;
   return await start(repo, url, remote === undefined ? common : { ...common, overrideRemoteName: remote });
 }

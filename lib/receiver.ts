@@ -2,6 +2,7 @@
 import { createHash } from 'node:crypto';
 import type { IncomingMessage, ServerResponse } from 'node:http';
 
+import { untilAborted } from './abort.js';
 import { type Names, checkBoolean, checkFunction, checkInteger, checkOptions } from './check.js';
 import { OstreeError } from './errors.js';
 import type { Begun, Finished, Missing, Refusal } from './publish-protocol.js';
@@ -172,14 +173,14 @@ class Receiver {
   async #perform(req: IncomingMessage, { what, path }: ReceiverRequest, staging: Staging): Promise<Answer> {
     switch (what) {
       case 'put':
-        await staging.put(path, contentLength(req), req);
+        await untilAborted(this.#closing.signal, staging.put(path, contentLength(req), req));
         return {};
       case 'begin':
         return await this.#begin();
       case 'missing':
-        return await this.#missing(staging, await readJson(req));
+        return await this.#missing(staging, await this.#bodyOf(req));
       case 'finish': {
-        const finish = finishOf(await readJson(req));
+        const finish = finishOf(await this.#bodyOf(req));
         const rules: AcceptRules = {
           maxObjectSize: this.#limits.maxObjectSize,
           permit: (action) => this.#permit(req, action),
@@ -197,6 +198,11 @@ class Receiver {
         });
       }
     }
+  }
+
+  /** It is not waited for once the Repo is closed. */
+  async #bodyOf(req: IncomingMessage): Promise<unknown> {
+    return await untilAborted(this.#closing.signal, readJson(req));
   }
 
   async #begin(): Promise<Begun> {

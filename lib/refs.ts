@@ -1,6 +1,6 @@
 // Refs: names for commits.
 import type { RefInfo } from '../typings/addon.js';
-import type { CallOptions } from './call.js';
+import { type CallOptions, stepsUnder } from './call.js';
 import {
   type Names,
   checkBoolean,
@@ -11,7 +11,6 @@ import {
   checkRefspec,
   checkRemoteName,
   checkRev,
-  typeError,
   valueError,
 } from './check.js';
 import { OstreeError } from './errors.js';
@@ -96,8 +95,6 @@ export async function listRefs(repo: RepoInner, options: ListRefsOptions): Promi
     if (flags[name] !== undefined) checkBoolean(flags[name], `options.${name}`);
   }
   checkBoolean(collections, 'options.collections');
-  if (collections && (prefix !== undefined || flags.aliases))
-    throw valueError('options.collections', 'goes neither with prefix nor with aliases');
   const refs = await repo.lifetime.run(options, (call) =>
     native().refList(repo.native, { prefix, ...flags }, collections, call),
   );
@@ -165,10 +162,12 @@ export async function setAlias(
 
 export async function resetRef(repo: RepoInner, ref: string, rev: Rev, options: CallOptions): Promise<void> {
   checkRef(ref);
-  if (typeof rev !== 'string') throw typeError('checksum', 'a string', rev);
+  checkRev(rev);
   checkOptions(options);
-  const before = await resolveRev(repo, ref, { ...options, localOnly: true });
-  const checksum = await resolveRev(repo, rev, options);
-  const target = { ref, checksum, expected: before, commitMustExist: true };
-  await repo.lifetime.run(options, (call) => native().refSet(repo.native, target, call));
+  await repo.lifetime.sequence(options, async (signal) => {
+    const step = stepsUnder(signal);
+    const checksum = await step((call) => native().refResolve(repo.native, rev, false, call));
+    const target = { ref, checksum, commitMustExist: true };
+    await step((call) => native().refSet(repo.native, target, call));
+  });
 }

@@ -10,7 +10,6 @@ import {
   checkName,
   checkOptions,
   checkRemoteName,
-  checkString,
   typeError,
   valueError,
 } from './check.js';
@@ -23,8 +22,8 @@ import type { RepoInner } from './repo-inner.js';
 import { shown } from './show.js';
 import type { Checksum } from './types.js';
 
-/** GPG public keys: binary or armoured data, armoured text, or the paths of key files. */
-export type GpgKeys = Uint8Array | string | string[];
+/** GPG public keys: binary or armoured data, armoured text, or the path of a key file; or several of them. */
+export type GpgKeys = Uint8Array | string | (Uint8Array | string)[];
 
 export interface RemoteOptions extends RemoteSettings, CallOptions {
   /** Keys to import for the remote. When that fails, the remote is not added. */
@@ -115,7 +114,10 @@ export interface RemoteSummary {
   toJSON(): unknown;
 }
 
-export interface RemoteFetchOptions extends FetchOptions, CallOptions {}
+export interface RemoteFetchOptions extends FetchOptions, CallOptions {
+  /** Keep the values of metadata as {@link Variant}s, which can be written back byte for byte. */
+  variants?: boolean | undefined;
+}
 
 /** The prefixes that the command takes too. */
 const URL_PREFIXES = ['metalink=', 'mirrorlist='];
@@ -136,20 +138,18 @@ function keySource(keys: unknown, name: string, keyIds: unknown = []): KeySource
       throw valueError(`options.keyIds[${i}]`, 'must be a fingerprint or key id, in hex digits');
     return id;
   });
-  if (Array.isArray(keys)) {
-    if (keys.length === 0) throw valueError(name, 'must not be an empty list');
-    const files = keys.map((path, i) => {
-      checkName(path, `${name}[${i}]`);
-      return resolve(path);
-    });
-    return { files, keyIds: ids };
-  }
-  if (keys instanceof Uint8Array) return { data: [keys], keyIds: ids };
-  if (typeof keys !== 'string') throw typeError(name, 'a Uint8Array, a string or an array of paths', keys);
-  checkString(keys, name);
-  if (!keys.includes('-----BEGIN PGP'))
-    throw valueError(name, 'must be armoured; give binary keys as a Uint8Array, a file as [path]');
-  return { data: [Buffer.from(keys)], keyIds: ids };
+  if (Array.isArray(keys) && keys.length === 0) throw valueError(name, 'must not be an empty list');
+  const source = { data: [] as Uint8Array[], files: [] as string[], keyIds: ids };
+  const add = (key: unknown, keyName: string) => {
+    if (key instanceof Uint8Array) return void source.data.push(key);
+    if (typeof key !== 'string') throw typeError(keyName, 'a Uint8Array or a string', key);
+    checkName(key, keyName);
+    if (key.includes('-----BEGIN PGP')) source.data.push(Buffer.from(key));
+    else source.files.push(resolve(key));
+  };
+  if (Array.isArray(keys)) keys.forEach((key, i) => add(key, `${name}[${i}]`));
+  else add(keys, name);
+  return source;
 }
 
 const SETTINGS: Names<RemoteSettings> = {
@@ -193,6 +193,7 @@ const FETCH: Names<RemoteFetchOptions> = {
   httpHeaders: true,
   networkRetries: true,
   appendUserAgent: true,
+  variants: true,
 };
 
 /** `repo.remotes`. Changes are seen by every call that starts later. */
@@ -360,7 +361,9 @@ export class Remotes {
   async #fetch(name: string, options: RemoteFetchOptions) {
     checkRemoteName(name, 'name');
     checkOptions(options, FETCH);
-    const request = fetchOptions(options);
+    const { variants = false } = options;
+    checkBoolean(variants, 'options.variants');
+    const request = { ...fetchOptions(options), variants };
     return await this.#repo.lifetime.run(options, (call) =>
       native().remoteSummary(this.#repo.native, name, request, call),
     );

@@ -211,13 +211,13 @@ export abstract class RepoContent {
    * Marks a commit as one whose objects are not all here, or takes the mark away. A commit that is marked already
    * keeps its reason. Wraps `ostree_repo_mark_commit_partial_reason()`.
    *
-   * @param reason - `pull`: they are yet to be pulled; `fsck`: they were lost
+   * @param reason - `pull` or `partial`: they are yet to be pulled; `fsck` or `fsck-partial`: they were lost
    * @throws {OstreeError} `NOT_FOUND` without the commit
    */
   markPartial(
     commit: Rev,
     partial: boolean,
-    reason: 'pull' | 'fsck' = 'pull',
+    reason: objects.PartialReason = 'pull',
     options: CallOptions = {},
   ): Promise<void> {
     return objects.markPartial(innerOf(this), commit, partial, reason, options);

@@ -28,6 +28,7 @@ export abstract class RepoExchange extends RepoContent {
    * Pulls commits from another repository of this machine, and verifies their checksums.
    * Wraps `ostree_repo_pull_with_options()`.
    *
+   * @param source - a Repo, a path, or a file: URL
    * @throws {OstreeError} as {@link Repo.pull}; `PARTIAL` when the source lacks objects of a commit
    */
   pullLocal(source: string | Repo, options: pull.PullLocalOptions = {}): Promise<pull.PullResult> {

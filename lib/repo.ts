@@ -239,9 +239,10 @@ export class Repo extends RepoExchange implements AsyncDisposable {
   }
 
   /**
-   * Makes an existing local ref name another commit of the repository, as `ostree reset`.
+   * Makes a local ref name a commit that is in the repository, as `ostree reset` does, but also where there is no such
+   * ref yet.
    *
-   * @throws {OstreeError} `NOT_FOUND` when there is no such ref, or no such commit here
+   * @throws {OstreeError} `NOT_FOUND` when there is no such commit here
    */
   resetRef(ref: string, rev: Rev, options: CallOptions = {}): Promise<void> {
     return refs.resetRef(this.#inner, ref, rev, options);

@@ -1,6 +1,8 @@
 // Trying again what may work the next time.
 import { setTimeout as pause } from 'node:timers/promises';
 
+import { untilAborted } from './abort.js';
+
 /** Milliseconds before the second try; twice as many before each further one. */
 const FIRST_PAUSE = 200;
 const LONGEST_PAUSE = 10_000;
@@ -13,7 +15,7 @@ export interface RetryRules {
   mayHelp: (error: unknown) => boolean;
 }
 
-/** Runs `body` until it succeeds, it has failed too often, or it has failed for good. */
+/** Runs `body` until it succeeds, it has failed too often, or it has failed for good; or is no longer waited for. */
 export async function retrying<T>(
   { retries, signal, mayHelp }: RetryRules,
   body: () => Promise<T>,
@@ -21,7 +23,7 @@ export async function retrying<T>(
   for (let failures = 0; ; failures++) {
     signal.throwIfAborted();
     try {
-      return await body();
+      return await untilAborted(signal, body());
     } catch (error) {
       signal.throwIfAborted();
       if (failures >= retries || !mayHelp(error)) throw error;

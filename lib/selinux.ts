@@ -27,7 +27,9 @@ export type SelinuxOptions = (
 
 export function selinuxSpec(value: unknown, tree: unknown, base: unknown): SelinuxSpec | undefined {
   const name = 'options.selinux';
-  if (value === undefined) return undefined;
+  if (value === undefined || value === false) return undefined;
+  if (value === true) return selinuxSpec({ fromBase: true }, tree, base);
+  if (typeof value === 'string') return selinuxSpec({ policy: value }, tree, base);
   checkObject(value, name);
   checkKnown(value, { policy: true, fromBase: true, labelingEpoch: true }, name);
   const { policy, fromBase, labelingEpoch = 0 } = value;

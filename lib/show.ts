@@ -6,6 +6,17 @@ const CUSTOM = Symbol.for('nodejs.util.inspect.custom');
 
 type Inspect = (value: object, options: InspectOptions) => string;
 
+/** Has the objects of a class shown as a text; undefined for what is none of them. */
+export function printed<T extends object>(
+  type: { readonly name: string; readonly prototype: T },
+  textOf: (value: T) => string | undefined,
+): void {
+  function custom(this: T): string {
+    return textOf(this) ?? `[${type.name}]`;
+  }
+  Object.defineProperty(type.prototype, CUSTOM, { value: custom, writable: true, configurable: true });
+}
+
 /**
  * Has the objects of a class shown as their name and parts; JSON has the parts alone, where
  * the class says nothing else.

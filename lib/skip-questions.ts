@@ -7,7 +7,7 @@ import type { CallOptions } from './call.js';
 import { checkSignal, typeError } from './check.js';
 import { native } from './native.js';
 
-/** What is known of a file before it is committed: as its source has it. */
+/** What is known of a file before it is committed, as its source has it; or before it is checked out, as the commit has it. */
 export interface SkipStat {
   type: 'file' | 'directory' | 'symlink' | 'other';
   /** A whole st_mode, with the type. */
@@ -18,8 +18,16 @@ export interface SkipStat {
   size: number;
 }
 
-/** Whether to leave out what goes to `path` in the new tree. It is asked of everything but the root, parents first. */
+/** Whether to leave out what goes to `path` in the new tree, or below the destination. It is asked of everything but the root, parents first. */
 export type SkipPredicate = (path: string, stat: SkipStat) => boolean;
+
+/** What a predicate says of one path. */
+export function asked(predicate: SkipPredicate, path: string, stat: SkipStat): boolean {
+  const answer: unknown = predicate(path, stat);
+  // A promise would be as good as true.
+  if (typeof answer !== 'boolean') throw typeError('The result of options.skip', 'a boolean', answer);
+  return answer;
+}
 
 const TYPES: Partial<Record<number, SkipStat['type']>> = {
   0o100000: 'file',
@@ -37,15 +45,13 @@ function answers(message: Buffer, predicate: SkipPredicate): Buffer {
     const mode = message.readUInt32LE(at);
     const length = message.readUInt32LE(at + FIXED - LENGTH);
     const path = message.toString('utf8', at + FIXED, at + FIXED + length);
-    const answer: unknown = predicate(path, {
+    const answer = asked(predicate, path, {
       type: TYPES[mode & 0o170000] ?? 'other',
       mode,
       uid: message.readUInt32LE(at + 4),
       gid: message.readUInt32LE(at + 8),
       size: Number(message.readBigUInt64LE(at + 12)),
     });
-    // A promise would be as good as true.
-    if (typeof answer !== 'boolean') throw typeError('The result of options.skip', 'a boolean', answer);
     result.push(answer ? 1 : 0);
     at += FIXED + length;
   }

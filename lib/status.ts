@@ -1,6 +1,7 @@
 // What `ostree admin status` shows.
 import type { StatusDetails } from '../typings/addon.js';
 import type { Deployment, DeploymentSnapshot } from './deployment.js';
+import { printed } from './show.js';
 
 /** The deployments of a sysroot at one moment, with what the command adds to print them. */
 export class SysrootStatus implements DeploymentSnapshot {
@@ -10,6 +11,10 @@ export class SysrootStatus implements DeploymentSnapshot {
   readonly rollback: Deployment | null;
   readonly deployments: readonly Deployment[];
   readonly #details: readonly StatusDetails[];
+
+  static {
+    printed(this, (status) => (#details in status ? status.toString().trimEnd() : undefined));
+  }
 
   /** @internal Use `sysroot.status()`. */
   constructor(snapshot: DeploymentSnapshot, details: readonly StatusDetails[]) {
@@ -22,7 +27,7 @@ export class SysrootStatus implements DeploymentSnapshot {
     Object.freeze(this);
   }
 
-  /** As `ostree admin status` prints it. */
+  /** As `ostree admin status` prints it, and as console.log() does. */
   toString(): string {
     if (this.deployments.length === 0) return 'No deployments.\n';
     return this.deployments

@@ -133,7 +133,7 @@ export function createReadStream(
   checkOptions(options, OPTIONS);
   const { start = 0, end, highWaterMark } = options;
   checkInteger(start, 'options.start');
-  if (end !== undefined) checkInteger(end, 'options.end');
+  if (end !== undefined && end !== Infinity) checkInteger(end, 'options.end');
   if (end !== undefined && end < start)
     throw valueError('options.end', `must not be less than options.start, ${start}`);
   if (highWaterMark !== undefined) checkInteger(highWaterMark, 'options.highWaterMark', 1, 2 ** 30);

@@ -3,7 +3,8 @@
 import { setTimeout as delay } from 'node:timers/promises';
 
 import type { SysrootHandle } from '../typings/addon.js';
-import { run } from './call.js';
+import { type CallOptions, run } from './call.js';
+import { checkOptions } from './check.js';
 import { OstreeError } from './errors.js';
 import { Lifetime } from './lifetime.js';
 import { native } from './native.js';
@@ -101,8 +102,9 @@ export class SysrootLock implements AsyncDisposable {
   }
 
   /** Gives the lock up, once changes that run under it have ended. Idempotent. Wraps `ostree_sysroot_unlock()`. */
-  async release(): Promise<void> {
-    await this.#lifetime.close({}, async () => {
+  async release(options: CallOptions = {}): Promise<void> {
+    checkOptions(options);
+    await this.#lifetime.close(options, async () => {
       // Closing the sysroot gave it up already.
       if (!this.#sysroot.closed) await this.#locking.release();
     });

@@ -164,7 +164,7 @@ export class Sysroot implements AsyncDisposable {
     const { lifetime, locking, path } = this.#inner;
     checkOptions(options, LOCK);
     const { timeout = LOCK_TIMEOUT } = options;
-    checkInteger(timeout, 'options.timeout');
+    if (timeout !== Infinity) checkInteger(timeout, 'options.timeout');
     await lifetime.sequence(options, (signal) => locking.acquire(signal, timeout));
     return new SysrootLock(locking, lifetime, path);
   }
@@ -318,7 +318,10 @@ export class Sysroot implements AsyncDisposable {
    *
    * @throws {OstreeError} `NOT_FOUND` when nothing is staged
    */
-  lockFinalization(locked = true, options: CallOptions = {}): Promise<void> {
+  lockFinalization(options?: CallOptions): Promise<void>;
+  lockFinalization(locked?: boolean, options?: CallOptions): Promise<void>;
+  lockFinalization(locked: boolean | CallOptions = true, options: CallOptions = {}): Promise<void> {
+    if (typeof locked === 'object') return finalize.lockFinalization(this.#inner, true, locked);
     return finalize.lockFinalization(this.#inner, locked, options);
   }
 
@@ -362,9 +365,9 @@ export class Sysroot implements AsyncDisposable {
   /** Refuses new calls, waits for those that run, or cancels them, and gives the lock up. Closes {@link Sysroot.repo}, too. Idempotent. */
   async close(options: CloseOptions = {}): Promise<void> {
     const { native: sysroot, lifetime, repo } = this.#inner;
-    lifetime.checkNotInside();
+    lifetime.checkClose(options);
     repo.lifetime.checkNotInside(); // before the other one closes
-    const repoClosed = this.repo.close(options);
+    const repoClosed = this.repo.close({ cancel: options.cancel });
     const closed = lifetime.close(options, async () => {
       await Promise.allSettled([repoClosed]); // what runs on it uses the sysroot
       await run({}, (call) => native().sysrootClose(sysroot, call));

@@ -26,6 +26,7 @@ export class Tasks {
     run: (item: T, signal: AbortSignal) => Promise<R>,
   ): Promise<R[]> {
     const { signal, concurrency, budget } = this.#limits;
+    signal.throwIfAborted(); // nobody tells of it again
     const controller = new AbortController();
     const forget = onAbort(signal, () => controller.abort(signal.reason));
     const results: R[] = [];

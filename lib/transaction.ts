@@ -1,10 +1,12 @@
 // Transactions that last over several calls.
 import type { CommitResult, CommitStats, RefTarget, TransactionHandle } from '../typings/addon.js';
+import { onAbort } from './abort.js';
 import { type CallOptions, run, stepsUnder } from './call.js';
 import {
   type Names,
   checkBoolean,
   checkChecksum,
+  checkCollectionId,
   checkFunction,
   checkMade,
   checkOptions,
@@ -46,7 +48,10 @@ export interface TransactionOptions extends CallOptions {
 }
 
 /** As for {@link Repo.commit}, but without what belongs to the transaction as a whole. */
-export type TransactionCommitOptions = Omit<CommitOptions, 'branch' | 'fsync'>;
+export type TransactionCommitOptions = Omit<CommitOptions, 'branch' | 'fsync'> & {
+  /** true: flush to disk at the end of the transaction, even if that was begun without. false has no effect on others. */
+  fsync?: boolean | undefined;
+};
 
 const COLLECTION_REF: Names<Omit<SetRefOptions, keyof RefPlace> & CallOptions> = {
   signal: true,
@@ -73,6 +78,7 @@ export class Transaction implements AsyncDisposable {
   readonly repo: Repo;
   readonly #native: TransactionHandle;
   readonly #lifetime: Lifetime;
+  readonly #owner: RepoInner;
   readonly #forget: () => void;
   #stats = NO_STATS;
   /** How many calls take what JavaScript makes: it may be long in coming, or never come. */
@@ -88,6 +94,7 @@ export class Transaction implements AsyncDisposable {
   constructor(transaction: TransactionHandle, view: Repo, owner: RepoInner) {
     checkMade(view, 'path', 'Transaction', 'repo.begin() or repo.transaction()');
     this.repo = view;
+    this.#owner = owner;
     this.#native = transaction;
     this.#lifetime = new Lifetime(`The transaction on ${view.path}`);
     this.#lifetime.watch(this);
@@ -107,14 +114,10 @@ export class Transaction implements AsyncDisposable {
    */
   async commit(given: TransactionCommitOptions): Promise<CommitResult> {
     const options = snapshot(given);
-    const spec = commitSpec(options);
+    const spec = commitSpec(this.#owner, options);
     const signers = commitSigners(options);
-    for (const name of ['branch', 'fsync'] as const)
-      if (spec[name] !== undefined)
-        throw valueError(
-          `options.${name}`,
-          'is not for a commit within a transaction: see setRef() and begin()',
-        );
+    if (spec.branch !== undefined)
+      throw valueError('options.branch', 'is not for a commit within a transaction: see setRef()');
     const taking = takesFiles(options);
     const { metadata, detachedMetadata } = options;
     const perform = (how: CallOptions) =>
@@ -167,6 +170,7 @@ export class Transaction implements AsyncDisposable {
     checksum: Checksum | null,
     options: Omit<SetRefOptions, keyof RefPlace> & CallOptions = {},
   ): Promise<void> {
+    checkCollectionId(collectionId);
     checkOptions(options, COLLECTION_REF);
     await this.setRef(ref, checksum, { ...options, collectionId });
   }
@@ -233,7 +237,7 @@ export class Transaction implements AsyncDisposable {
     names: Iterable<ObjectName> | AsyncIterable<ObjectName>,
     options: write.ImportOptions = {},
   ): Promise<number> {
-    return await write.importFrom(this.#inner(), innerOf(source), names, options);
+    return await write.importFrom(this.#inner(), innerOf(source, 'source'), names, options);
   }
 
   /** As {@link Repo.hasObject}, of the transaction's own objects too. */
@@ -264,7 +268,8 @@ export class Transaction implements AsyncDisposable {
 
   /**
    * Ends the transaction: all its objects and refs are there. When it rejects, it was aborted, and no ref has moved.
-   * It can be cancelled only until the objects begin to move. Wraps `ostree_repo_commit_transaction()`.
+   * It can be cancelled only until the objects begin to move; what it waits for until then is cancelled with it.
+   * Wraps `ostree_repo_commit_transaction()`.
    *
    * @throws {OstreeError} `CONFLICT` when a ref is no longer what was expected of it
    */
@@ -273,13 +278,21 @@ export class Transaction implements AsyncDisposable {
     checkSignal(options.signal);
     this.#lifetime.check();
     let failed: { error: unknown } | undefined;
-    await this.#end(async () => {
-      try {
-        this.#stats = await run(options, (call) => native().transactionCommit(this.#native, call));
-      } catch (error) {
-        failed = { error }; // this caller's, not that of whoever disposes of the transaction
-      }
-    });
+    const { signal } = options;
+    const giveUp = () => this.#lifetime.cancel();
+    if (signal?.aborted) giveUp();
+    const forget = signal && onAbort(signal, giveUp);
+    try {
+      await this.#end(async () => {
+        try {
+          this.#stats = await run(options, (call) => native().transactionCommit(this.#native, call));
+        } catch (error) {
+          failed = { error }; // this caller's, not that of whoever disposes of the transaction
+        }
+      });
+    } finally {
+      forget?.();
+    }
     if (failed) throw failed.error;
     return this.#stats;
   }
@@ -288,9 +301,12 @@ export class Transaction implements AsyncDisposable {
    * Ends the transaction without effect, after what still runs; what waits for a stream is cancelled. Idempotent.
    * Wraps `ostree_repo_abort_transaction()`.
    */
-  async abort(): Promise<void> {
+  async abort(options: CallOptions = {}): Promise<void> {
+    checkOptions(options);
+    checkSignal(options.signal);
+    options.signal?.throwIfAborted();
     if (this.#taking > 0) this.#lifetime.cancel();
-    await this.#end(() => Promise.resolve());
+    await this.#end(() => Promise.resolve(), options);
   }
 
   [Symbol.asyncDispose](): Promise<void> {
@@ -320,8 +336,8 @@ export class Transaction implements AsyncDisposable {
     }
   }
 
-  async #end(finish: () => Promise<void>): Promise<void> {
-    await this.#lifetime.close({}, async () => {
+  async #end(finish: () => Promise<void>, options: CallOptions = {}): Promise<void> {
+    await this.#lifetime.close(options, async () => {
       try {
         await this.repo.close();
         await finish();

@@ -131,7 +131,7 @@ function checkReadFileOptions(value: unknown): ReadFileOptions {
   const options = typeof value === 'string' ? { encoding: value as BufferEncoding } : value;
   checkOptions(options, READ);
   const { maxSize, encoding } = options as ReadFileOptions;
-  if (maxSize !== undefined) checkInteger(maxSize, 'options.maxSize');
+  if (maxSize !== undefined && maxSize !== Infinity) checkInteger(maxSize, 'options.maxSize');
   if (encoding != null && typeof encoding !== 'string')
     throw typeError('options.encoding', 'a string', encoding);
   if (encoding != null && !Buffer.isEncoding(encoding))

@@ -23,17 +23,14 @@ import type { Checksum } from './types.js';
 /** How far the pull is; and then what deploying does. */
 export type UpgradeProgress = { phase: 'pull'; pull: PullProgress } | DeployProgress;
 
-export interface SwitchOptions extends ProgressOptions<UpgradeProgress>, FetchOptions {
+export interface UpgradeOptions extends ProgressOptions<UpgradeProgress>, FetchOptions {
   /** The stateroot whose deployment is followed up; that of the booted deployment unless given. */
   stateroot?: string | undefined;
   /** Finish the new deployment as the running system shuts down. */
   stage?: boolean | undefined;
   /** Milliseconds without a byte from the server until TIMED_OUT, 100 at least. libostree itself waits for ever. */
   stallTimeout?: number | undefined;
-}
-
-export interface UpgradeOptions extends SwitchOptions {
-  /** Take a commit that is older than the deployed one, too. */
+  /** Take a commit that is older than the deployed one, too. A switch does unless this is false. */
   allowDowngrade?: boolean | undefined;
   /** Take this commit instead of the latest one. */
   overrideCommit?: Checksum | undefined;
@@ -42,6 +39,8 @@ export interface UpgradeOptions extends SwitchOptions {
   /** Ask no server: deploy what an earlier call fetched. */
   deployOnly?: boolean | undefined;
 }
+
+export type SwitchOptions = UpgradeOptions;
 
 /** What an upgrade found, and did. */
 export interface UpgradeResult {
@@ -64,7 +63,9 @@ function checkTarget(value: unknown): asserts value is string {
 }
 
 function requestOf(options: UpgradeOptions, refspec: string | undefined): UpgradeRequest {
-  const { stateroot, overrideCommit, allowDowngrade = false, stage = false } = options;
+  const { stateroot, overrideCommit, stage = false } = options;
+  // Switching, there need be no order of time between old and new.
+  const { allowDowngrade = refspec !== undefined } = options;
   const { pullOnly = false, deployOnly = false } = options;
   if (stateroot !== undefined) checkStateroot(stateroot, 'options.stateroot');
   if (overrideCommit !== undefined) checkChecksum(overrideCommit, 'options.overrideCommit');
@@ -84,6 +85,18 @@ function fetching(options: UpgradeOptions): PullOptions {
   };
 }
 
+/** A ref that is followed from now on must be there, whichever commit of it is taken. */
+function refToFollow(
+  remote: string,
+  refspec: string,
+  { overrideCommit }: UpgradeRequest,
+): Pick<PullOptions, 'refs' | 'overrideCommits'> {
+  const ref = refspec.slice(remote.length + 1);
+  return overrideCommit === undefined
+    ? { refs: [ref] }
+    : { refs: [ref], overrideCommits: { [ref]: overrideCommit } };
+}
+
 async function follow(
   sysroot: SysrootInner,
   request: UpgradeRequest,
@@ -95,9 +108,9 @@ async function follow(
     const plan = await step((call) => native().sysrootUpgradePlan(sysroot.native, request, call));
     const { remote, ref, refspec, from } = plan;
     if (remote !== undefined && !deployOnly) {
-      const older = request.allowDowngrade || request.refspec !== undefined;
-      const timestampCheckFromRev = older ? undefined : from;
-      await pull(sysroot.repo, remote, { ...how, signal, refs: [ref], timestampCheckFromRev });
+      const timestampCheckFromRev = request.allowDowngrade ? undefined : from;
+      const wanted = request.refspec === undefined ? { refs: [ref] } : refToFollow(remote, refspec, request);
+      await pull(sysroot.repo, remote, { ...how, ...wanted, signal, timestampCheckFromRev });
       const rebase = await step((call) => native().sysrootUpgradeRebase(sysroot.native, refspec, call));
       if (rebase !== undefined) await pull(sysroot.repo, remote, { ...how, signal, refs: [rebase] });
     }
@@ -109,7 +122,7 @@ async function follow(
   });
 }
 
-const UPGRADE: Names<UpgradeOptions> = {
+const OPTIONS: Names<UpgradeOptions> = {
   signal: true,
   onProgress: true,
   overrideUrl: true,
@@ -126,21 +139,9 @@ const UPGRADE: Names<UpgradeOptions> = {
 };
 
 export async function upgrade(sysroot: SysrootInner, options: UpgradeOptions): Promise<UpgradeResult> {
-  checkOptions(options, UPGRADE);
+  checkOptions(options, OPTIONS);
   return await follow(sysroot, requestOf(options, undefined), options);
 }
-
-const SWITCH: Names<SwitchOptions> = {
-  signal: true,
-  onProgress: true,
-  overrideUrl: true,
-  httpHeaders: true,
-  networkRetries: true,
-  appendUserAgent: true,
-  stateroot: true,
-  stage: true,
-  stallTimeout: true,
-};
 
 export async function switchTo(
   sysroot: SysrootInner,
@@ -148,8 +149,6 @@ export async function switchTo(
   options: SwitchOptions,
 ): Promise<UpgradeResult> {
   checkTarget(refspec);
-  checkOptions(options, SWITCH);
-  const { stateroot, stage, onProgress } = options;
-  const request = requestOf({ stateroot, stage, onProgress }, refspec);
-  return await follow(sysroot, request, { ...options, deployOnly: false });
+  checkOptions(options, OPTIONS);
+  return await follow(sysroot, requestOf(options, refspec), options);
 }

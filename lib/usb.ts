@@ -5,7 +5,15 @@ import { pathToFileURL } from 'node:url';
 
 import type { PullState } from '../typings/addon.js';
 import { type ProgressOptions, run } from './call.js';
-import { type Names, checkArray, checkBoolean, checkName, checkOptions, valueError } from './check.js';
+import {
+  type Names,
+  checkArray,
+  checkBoolean,
+  checkFunction,
+  checkName,
+  checkOptions,
+  valueError,
+} from './check.js';
 import { OstreeError } from './errors.js';
 import { fileError } from './file-error.js';
 import { native } from './native.js';
@@ -45,11 +53,12 @@ const OPTIONS: Names<CreateUsbOptions> = {
 function checkUsbOptions(path: string, options: CreateUsbOptions): void {
   checkName(path, 'path');
   checkOptions(options, OPTIONS);
-  const { refs, destination, fsync } = options;
+  const { refs, destination, fsync, onProgress } = options;
   checkArray(refs, 'options.refs');
   if (refs.length === 0) throw valueError('options.refs', 'must not be empty');
   refs.forEach((ref, i) => checkCollectionRef(ref, `options.refs[${i}]`));
   if (fsync !== undefined) checkBoolean(fsync, 'options.fsync');
+  if (onProgress !== undefined) checkFunction(onProgress, 'options.onProgress');
   if (destination === undefined) return;
   checkName(destination, 'options.destination');
   if (posix.isAbsolute(destination) || /^\.\.(\/|$)/.test(posix.normalize(destination)))

@@ -33,9 +33,10 @@ import { signatureType } from './sign.js';
 import type { Rev } from './types.js';
 
 /**
- * A key to trust. A string is a GPG key in armour, or the path of a file with GPG keys, as `gpg --export` writes them;
- * bytes are such keys. ed25519 keys are 32 bytes, binary or base64; spki keys are PEM or DER. A file of those has one
- * key in base64 a line, or PEM blocks.
+ * A key to trust. A string is a GPG key in armour, an ed25519 key in base64 or an spki key in PEM, or else the path of a
+ * file with GPG keys, as `gpg --export` writes them; bytes are such keys, or 32 bytes an ed25519 key. Of an object that
+ * tells the kind, ed25519 keys are 32 bytes, binary or base64; spki keys are PEM or DER. A file of those has one key in
+ * base64 a line, or PEM blocks.
  */
 export type PublicKey = string | Uint8Array | TypedKey<'gpg'> | TypedKey<'ed25519' | 'spki'>;
 
@@ -155,11 +156,25 @@ export function checkVerifyOptions(options: VerifyOptions): void {
   });
 }
 
+const ED25519 = /^[A-Za-z0-9+/]{43}=$/;
+const PEM = '-----BEGIN PUBLIC KEY-----';
+
+/** The key, given without its kind, where it can be none of GPG's. */
+function plainKey(key: string | Uint8Array): { type: KeyType; key: KeyObject } | undefined {
+  if (typeof key === 'string' ? ED25519.test(key) : key.length === 32)
+    return { type: 'ed25519', key: publicKey('ed25519', key, 'options.keys') };
+  const text = typeof key === 'string' ? key : Buffer.from(key);
+  if (!text.includes(PEM)) return undefined;
+  return { type: 'spki', key: publicKey('spki', key, 'options.keys') };
+}
+
 async function trustKeys(keys: PublicKey[], signal: AbortSignal): Promise<Trust> {
   const gpg: Uint8Array[] = [];
   const trust: Trust = { gpg: { keys: gpg }, keys: { ed25519: [], spki: [] }, wanted: [] };
   for (const key of keys) {
-    if (typeof key === 'string')
+    const plain = typeof key === 'string' || key instanceof Uint8Array ? plainKey(key) : undefined;
+    if (plain) trust.keys[plain.type].push(plain.key);
+    else if (typeof key === 'string')
       gpg.push(key.includes(ARMOUR) ? Buffer.from(key) : await readKeyFile(key, signal));
     else if (key instanceof Uint8Array) gpg.push(key);
     else if (key.type === 'gpg') gpg.push(await gpgKey(key, signal));

@@ -159,7 +159,7 @@ export interface Addon {
   objectRead(
     repo: RepoHandle,
     name: ObjectName,
-    options: { maxSize: number; verify: boolean },
+    options: { maxSize: number; verify: boolean; variants: boolean },
     call: Call,
   ): Promise<ObjectParts>;
   /** As ostree_repo_fsck_object, on all cores; files with just the content that they say they have, `maxSize` at most. */
@@ -288,7 +288,12 @@ export interface Addon {
   /** ostree_repo_remote_get_gpg_keys */
   remoteKeys(repo: RepoHandle, name: string, call: Call): Promise<GpgKeyInfo[]>;
   /** ostree_repo_remote_fetch_summary_with_options */
-  remoteSummary(repo: RepoHandle, name: string, options: FetchOptions, call: Call): Promise<FetchedSummary>;
+  remoteSummary(
+    repo: RepoHandle,
+    name: string,
+    options: FetchOptions & { variants: boolean },
+    call: Call,
+  ): Promise<FetchedSummary>;
   /** REMOTE.cookies.txt */
   remoteCookieList(repo: RepoHandle, remote: string, call: Call): Promise<Cookie[]>;
   remoteCookieAdd(repo: RepoHandle, remote: string, cookie: Cookie, call: Call): Promise<void>;
@@ -930,6 +935,8 @@ export interface PullFoundOutcome {
 }
 export interface PullState {
   phase: 'refs' | 'scanning' | 'metadata' | 'deltas' | 'objects' | 'writing' | 'done';
+  bytes: number;
+  objects: number;
   bytesTransferred: number;
   totalBytes: number | null;
   unpackedBytes: number | null;

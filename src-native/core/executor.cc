@@ -114,6 +114,7 @@ class OwnThreadPool {
     for (;;) {
       current_ = &*task;
       task->run();
+      current_ = nullptr;
       std::list<Task> ended;  // goes when the lock does not hold any more
       std::lock_guard lock(mutex_);
       ended.splice(ended.begin(), running_, task);

@@ -138,6 +138,14 @@ Shared<GVariant> RefBinding(const CommitSpec& spec) {
   return Shared<GVariant>::Share(g_variant_new_strv(names.data(), static_cast<gssize>(names.size())));
 }
 
+// Such as where the metadata of an earlier commit of the branch is written once more.
+bool HasRefBinding(GVariant* given, const CommitSpec& spec) {
+  if (!given) return false;
+  auto value = Shared<GVariant>::Take(
+      g_variant_lookup_value(given, OSTREE_COMMIT_META_KEY_REF_BINDING, G_VARIANT_TYPE_STRING_ARRAY));
+  return value && g_variant_equal(value.get(), RefBinding(spec).get());
+}
+
 // As `ostree commit` orders it, for the order is part of the checksum: what was given, the bindings, what
 // makes it bootable.
 Shared<GVariant> MetadataOf(OstreeRepo* handle, const CommitSpec& spec, GVariant* given,
@@ -151,7 +159,8 @@ Shared<GVariant> MetadataOf(OstreeRepo* handle, const CommitSpec& spec, GVariant
     g_variant_builder_add_value(&builder, entry.get());
   }
   if (spec.bindings) {
-    g_variant_builder_add(&builder, "{sv}", OSTREE_COMMIT_META_KEY_REF_BINDING, RefBinding(spec).get());
+    if (!HasRefBinding(given, spec))
+      g_variant_builder_add(&builder, "{sv}", OSTREE_COMMIT_META_KEY_REF_BINDING, RefBinding(spec).get());
     auto* collection = ostree_repo_get_collection_id(handle);
     bool is_given = given && g_variant_lookup(given, OSTREE_COMMIT_META_KEY_COLLECTION_BINDING, "*", nullptr);
     if (collection && !is_given)
@@ -191,7 +200,7 @@ void CheckKeys(const CommitSpec& spec, GVariant* metadata) {
                                             "', which is also made by options." + option);
   };
   refuse(spec.version.has_value(), "version", "version");
-  refuse(spec.bindings, OSTREE_COMMIT_META_KEY_REF_BINDING, "bindings");
+  refuse(spec.bindings && !HasRefBinding(metadata, spec), OSTREE_COMMIT_META_KEY_REF_BINDING, "bindings");
   refuse(spec.generateSizes, kSizesKey, "generateSizes");
   refuse(spec.composefs, kComposefsDigestKey, "composefs");
 }

@@ -3,6 +3,7 @@
 #include <fcntl.h>
 
 #include "key_value.h"
+#include "lock_config.h"
 #include "parents.h"
 #include "repo.h"
 #include "saved_file.h"
@@ -48,6 +49,7 @@ void TryOut(const Repo& repo, GKeyFile* config, GCancellable* cancellable) {
   Try(g_key_file_save_to_file, config, (scratch.path() + "/config").c_str());
   try {
     CheckParents(scratch.path(), repo.spec().path);
+    CheckLockTimeout(config);
     Try(ostree_repo_reload_config, empty.get(), cancellable);
   } catch (Failure& failure) {
     if (!failure.Is("CANCELLED")) failure.code = "INVALID_ARGUMENT";
@@ -83,6 +85,7 @@ Napi::Value ConfigWrite(const Napi::CallbackInfo& info) {
     else if (g_key_file_has_key(config.get(), group.c_str(), key.c_str(), nullptr))
       Try(g_key_file_remove_key, config.get(), group.c_str(), key.c_str());
     TryOut(*repo, config.get(), job.cancellable());
+    repo->CheckConfig(config.get());
     SavedFile before(ostree_repo_get_dfd(handle.get()), "config");
     Try(ostree_repo_write_config, handle.get(), config.get());
     try {

@@ -154,12 +154,12 @@ void Reindex(const Repo& repo, OstreeRepo* writer, const std::optional<std::stri
 
 }  // namespace
 
-// ostree_repo_static_delta_generate
+// ostree_repo_static_delta_generate. Abandonable: no cancel reaches bsdiff, which is slow on large files.
 Napi::Value DeltaGenerate(const Napi::CallbackInfo& info) {
   Args args(info);
   auto repo = args.Handle<Repo>("repo");
   auto options = args.Next<GenerateOptions>("options");
-  return Async(args, repo->SharedWork("making a delta"), [repo, options](Job& job) {
+  return Async(args, Abandonable(repo->SharedWork("making a delta")), [repo, options](Job& job) {
     CheckOptions(options);
     auto handle = repo->OpenWriter(job.cancellable());
     Try(ostree_repo_is_writable, handle.get());

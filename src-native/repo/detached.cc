@@ -69,9 +69,19 @@ void WriteDetached(OstreeRepo* repo, const std::string& checksum, GVariant* meta
 }
 
 // ostree_repo_load_variant
-Bytes ReadCommitBytes(OstreeRepo* repo, const std::string& checksum) {
+Shared<GVariant> LoadCommitObject(OstreeRepo* repo, const std::string& checksum) {
   Shared<GVariant> commit;
-  Try(ostree_repo_load_variant, repo, OSTREE_OBJECT_TYPE_COMMIT, checksum.c_str(), Out(commit));
+  try {
+    Try(ostree_repo_load_variant, repo, OSTREE_OBJECT_TYPE_COMMIT, checksum.c_str(), Out(commit));
+  } catch (Failure& failure) {
+    failure.checksum = checksum;
+    throw;
+  }
+  return commit;
+}
+
+Bytes ReadCommitBytes(OstreeRepo* repo, const std::string& checksum) {
+  auto commit = LoadCommitObject(repo, checksum);
   auto* data = static_cast<const uint8_t*>(g_variant_get_data(commit.get()));
   auto size = g_variant_get_size(commit.get());
   Sha256 hash;

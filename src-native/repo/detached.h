@@ -34,6 +34,8 @@ Shared<GVariant> ReadDetached(OstreeRepo* repo, const std::string& checksum, GCa
 void WriteDetached(OstreeRepo* repo, const std::string& checksum, GVariant* metadata,
                    GCancellable* cancellable);
 
+// A commit as it is stored; a failure names it.
+Shared<GVariant> LoadCommitObject(OstreeRepo* repo, const std::string& checksum);
 // The bytes of a commit, which are of that checksum: NOT_FOUND or CORRUPT otherwise.
 Bytes ReadCommitBytes(OstreeRepo* repo, const std::string& checksum);
 

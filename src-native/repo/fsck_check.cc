@@ -177,8 +177,10 @@ void FsckCheck::ReportBad() {
   std::vector<ObjectId> objects;
   for (const auto& bad : verifier_.bad()) objects.push_back(bad.object);
   Locator locator(repo_, graph_, objects);
-  for (const auto& [checksum, commit] : commits_)
+  for (const auto& [checksum, commit] : commits_) {
+    ThrowIfCancelled(cancellable_);
     if (commit.object && !IsPartial(commit.state)) locator.Search(checksum, commit.links.root);
+  }
 
   for (const auto& bad : verifier_.bad()) {
     auto& finding = Add(bad.object, KindName(bad.kind), bad.message);

@@ -71,10 +71,12 @@ struct ObjectParts {
 struct ReadObjectOptions {
   uint64_t maxSize = UINT64_MAX;
   bool verify = true;
+  bool variants = false;  // metadata is to be kept as Variants
 
   void Fields(auto&& field) {
     field("maxSize", maxSize);
     field("verify", verify);
+    field("variants", variants);
   }
 };
 
@@ -159,7 +161,7 @@ class ObjectReader {
       throw CorruptObject(object_.type, hex_, "not a dictionary of metadata");
     ObjectParts parts;
     parts.data = BytesOf(g_bytes_get_data(bytes.get(), nullptr), g_bytes_get_size(bytes.get()));
-    parts.metadata = Metadata{value};
+    parts.metadata = Metadata{value, options_.variants ? VariantMode::kKeep : VariantMode::kPlain};
     return parts;
   }
 

@@ -108,13 +108,13 @@ Bytes UnpackKeybox(Span file) {
   return all;
 }
 
+}  // namespace
+
 Bytes ToPackets(const Bytes& keys) {
   std::string_view text(reinterpret_cast<const char*>(keys.data()), keys.size());
   if (text.size() >= 12 && text.substr(8, 4) == "KBXf") return UnpackKeybox(keys);
   return text.find(kArmour) == text.npos ? keys : Dearmour(text);
 }
-
-}  // namespace
 
 std::map<std::string, UserId> ReadUserIds(const Bytes& keyring) {
   std::map<std::string, UserId> ids;

@@ -15,12 +15,15 @@ struct UserId {
 // nothing that a keyring holds.
 std::map<std::string, UserId> ReadUserIds(const Bytes& keyring);
 
+// The packets in what a file of keys may be: a keyring, binary or armoured, or a keybox of gpg's.
+Bytes ToPackets(const Bytes& keys);
+
 // A key one of whose user IDs is not UTF-8.
 struct Owner {
   std::string fingerprint, id;  // the ID as it can be shown
 };
 
-// The first such key in what a file of keys may be: a keyring, binary or armoured, or a keybox of gpg's.
+// The first such key in a file of keys.
 std::optional<Owner> OwnerNotUtf8(const Bytes& keys);
 
 }  // namespace ostree

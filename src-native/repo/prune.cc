@@ -1,5 +1,7 @@
 #include "prune.h"
 
+#include <mutex>
+
 #include "prune_sweep.h"
 #include "repo.h"
 #include "repo_lock.h"
@@ -13,6 +15,13 @@ struct PruneScan {
   static constexpr const char* kName = "prune scan";
   static constexpr bool kDropOnJsThread = false;
 
+  // For one prune; JS may start several with it. Another one reads them anew.
+  TreeGraph Take() {
+    std::lock_guard lock(mutex);
+    return std::exchange(graph, {});
+  }
+
+  std::mutex mutex;
   TreeGraph graph;
 };
 
@@ -52,9 +61,22 @@ void DeleteCommit(OstreeRepo* repo, const PruneOptions& options, GCancellable* c
   Try(ostree_repo_delete_object, repo, OSTREE_OBJECT_TYPE_COMMIT, commit.c_str(), cancellable);
 }
 
+// As ostree_repo_prune_static_deltas(), but of all commits that are not kept.
+PruneResult PruneDeltas(OstreeRepo* repo, const PruneOptions& options, GCancellable* cancellable) {
+  auto commits = CommitsToKeep(repo, options, cancellable);
+  auto stale = StaleDeltas(repo, commits, /* heads_only */ false, cancellable);
+  PruneResult result;
+  result.total = ListDeltas(repo, cancellable).size();
+  result.pruned = stale.size();
+  for (const auto& delta : stale) result.bytes += DeltaSize(repo, delta);
+  if (!options.dryRun) RemoveDeltas(repo, stale);
+  return result;
+}
+
 PruneResult Prune(OstreeRepo* repo, const PruneOptions& options, TreeGraph& graph,
                   GCancellable* cancellable) {
   if (!options.dryRun) CheckDeltaNames(repo, cancellable);  // libostree removes deltas by these
+  if (options.staticDeltas && !options.deleteCommit) return PruneDeltas(repo, options, cancellable);
   if (options.deleteCommit) DeleteCommit(repo, options, cancellable);
   auto commits = CommitsToKeep(repo, options, cancellable);
   TreeObjects objects;
@@ -94,7 +116,7 @@ Napi::Value PruneScanTrees(const Napi::CallbackInfo& info) {
     auto handle = repo->OpenWriter(job.cancellable());
     auto scan = std::make_shared<PruneScan>();
     auto commits = CommitsToKeep(handle.get(), options, job.cancellable());
-    if (options.commitOnly) return scan;
+    if (options.commitOnly || (options.staticDeltas && !options.deleteCommit)) return scan;
     // Others may be writing and pruning: what is missing is asked for again under the lock.
     LoadTrees(handle.get(), commits, false, /* lenient */ true, scan->graph, job.cancellable());
     LoadTrees(handle.get(), commits, true, /* lenient */ true, scan->graph, job.cancellable());
@@ -113,7 +135,7 @@ Napi::Value PruneRun(const Napi::CallbackInfo& info) {
     auto handle = repo->OpenWriter(job.cancellable());
     auto type = options.dryRun ? OSTREE_REPO_LOCK_SHARED : OSTREE_REPO_LOCK_EXCLUSIVE;
     RepoLockGuard lock(*repo, handle, type, job.cancellable());
-    auto graph = std::exchange(scan->graph, {});  // goes with this operation, not with the collector
+    auto graph = scan->Take();  // goes with this operation, not with the collector
     return Prune(handle.get(), options, graph, job.cancellable());
   });
 }

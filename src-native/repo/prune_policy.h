@@ -32,7 +32,7 @@ struct PruneOptions {
   std::map<std::string, int32_t> retainDepth;  // depth by branch
   bool commitOnly = false;                     // commits only are deleted
   std::optional<std::string> deleteCommit;     // this one first
-  bool staticDeltas = false;                   // of deleteCommit only its deltas
+  bool staticDeltas = false;                   // of deleteCommit only its deltas; without it, only deltas
   bool dryRun = false;
   std::vector<BranchRule> rules;  // in place of all that is said of branches above; the last matches all
   bool headDeltasOnly = false;    // with rules: static deltas to commits that no ref names go, too

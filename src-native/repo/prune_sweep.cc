@@ -68,6 +68,7 @@ void ForEachUnreachable(OstreeRepo* repo, GHashTable* reachable, const VisitUnre
   g_hash_table_iter_init(&iter, objects.get());
   while (g_hash_table_iter_next(&iter, &name, nullptr)) {
     if (g_hash_table_contains(reachable, name)) continue;
+    ThrowIfCancelled(cancellable);  // asking for a size does not look
     const char* checksum;
     OstreeObjectType type;
     guint64 size = 0;
@@ -87,6 +88,7 @@ PruneResult CountSweep(OstreeRepo* repo, GHashTable* reachable, bool commit_only
   while (g_hash_table_iter_next(&iter, &name, nullptr)) {
     result.total++;
     if (g_hash_table_contains(reachable, name)) continue;
+    ThrowIfCancelled(cancellable);  // asking for a size does not look
     const char* checksum;
     OstreeObjectType type;
     guint64 size = 0;

@@ -23,20 +23,6 @@ uint64_t DetachedSize(OstreeRepo* repo, const std::string& commit) {
   return FileSize(repo, "objects/" + commit.substr(0, 2) + "/" + commit.substr(2) + ".commitmeta");
 }
 
-uint64_t DeltaSize(OstreeRepo* repo, const DeltaName& name) {
-  auto path = DeltaPath(name);
-  Fd fd(openat(ostree_repo_get_dfd(repo), path.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC));
-  if (!fd) throw Failure::Errno("open", path);
-  Owned<DIR> directory(fdopendir(fd.get()));
-  if (!directory) throw Failure::Errno("opendir", path);
-  fd.release();
-  uint64_t bytes = 0;
-  while (auto* entry = readdir(directory.get())) {
-    if (entry->d_name[0] != '.') bytes += FileSize(repo, path + "/" + entry->d_name);
-  }
-  return bytes;
-}
-
 void CountObject(OstreeRepo* repo, OstreeObjectType type, const std::string& checksum, uint64_t size,
                  PruneTally& tally) {
   switch (type) {
@@ -53,6 +39,20 @@ void CountObject(OstreeRepo* repo, OstreeObjectType type, const std::string& che
 }
 
 }  // namespace
+
+uint64_t DeltaSize(OstreeRepo* repo, const DeltaName& name) {
+  auto path = DeltaPath(name);
+  Fd fd(openat(ostree_repo_get_dfd(repo), path.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC));
+  if (!fd) throw Failure::Errno("open", path);
+  Owned<DIR> directory(fdopendir(fd.get()));
+  if (!directory) throw Failure::Errno("opendir", path);
+  fd.release();
+  uint64_t bytes = 0;
+  while (auto* entry = readdir(directory.get())) {
+    if (entry->d_name[0] != '.') bytes += FileSize(repo, path + "/" + entry->d_name);
+  }
+  return bytes;
+}
 
 PruneTally TallyPrune(OstreeRepo* repo, const KeptCommits& commits, GHashTable* reachable,
                       const std::vector<DeltaName>& deltas, GCancellable* cancellable) {

@@ -42,6 +42,8 @@ PruneTally TallyPrune(OstreeRepo* repo, const KeptCommits& commits, GHashTable* 
 // Deltas to commits that are not kept or, with `heads_only`, that no ref names.
 std::vector<DeltaName> StaleDeltas(OstreeRepo* repo, const KeptCommits& commits, bool heads_only,
                                    GCancellable* cancellable);
+// Of all its files, in bytes.
+uint64_t DeltaSize(OstreeRepo* repo, const DeltaName& name);
 // They may be gone already. All deltas to a commit go together, so its index goes, too.
 void RemoveDeltas(OstreeRepo* repo, const std::vector<DeltaName>& deltas);
 

@@ -46,12 +46,13 @@ PullProgress::PullProgress(Job& job, std::optional<std::chrono::milliseconds> st
       changed_(progress_.get(), "changed", G_CALLBACK(OnChanged), this),
       timer_(kTick, [this] { Tick(); }),
       first_(Shared<GSource>::Take(g_idle_source_new())) {
+  // First of all: where there is no thread for it, nothing may be left in the context that calls back here.
+  if (stall_timeout_)
+    quiet_watch_ = std::make_unique<QuietWatch>(*stall_timeout_, [&job, this] { job.Abandon(stalled_); });
   // Before any answer is heard. What comes before objects, libostree waits for in contexts of its own.
   g_source_set_priority(first_.get(), G_PRIORITY_HIGH);
   g_source_set_callback(first_.get(), OnFirst, this, nullptr);
   g_source_attach(first_.get(), g_main_context_get_thread_default());
-  if (stall_timeout_)
-    quiet_watch_ = std::make_unique<QuietWatch>(*stall_timeout_, [&job, this] { job.Abandon(stalled_); });
   if (!job_.wants_progress()) return;
   PullState state;
   state.contentImported = imported_;

@@ -36,6 +36,8 @@ struct PullState {
 
   void Fields(auto&& field) {
     field("phase", phase);
+    field("bytes", bytesTransferred);
+    field("objects", fetched);
     field("bytesTransferred", bytesTransferred);
     field("totalBytes", totalBytes);
     field("unpackedBytes", unpackedBytes);

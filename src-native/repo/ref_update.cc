@@ -2,6 +2,7 @@
 
 #include "collection_refs.h"
 #include "core/validate.h"
+#include "detached.h"
 #include "rev.h"
 #include "summary_commits.h"
 
@@ -46,10 +47,7 @@ void CheckUpdate(OstreeRepo* repo, const RefUpdate& update, GCancellable* cancel
       throw RefConflict(update.ref, *update.expected, current);
     if (update.mustExist && !current) throw RefNotFound(update.ref);
   }
-  if (update.commitMustExist && update.checksum) {
-    Shared<GVariant> commit;
-    Try(ostree_repo_load_variant, repo, OSTREE_OBJECT_TYPE_COMMIT, update.checksum_or_null(), Out(commit));
-  }
+  if (update.commitMustExist && update.checksum) LoadCommitObject(repo, *update.checksum);
 }
 
 void SetRefNow(OstreeRepo* repo, const RefUpdate& update, GCancellable* cancellable) {

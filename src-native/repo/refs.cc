@@ -4,6 +4,7 @@
 #include "core/validate.h"
 #include "ref_update.h"
 #include "repo.h"
+#include "repo_lock.h"
 #include "rev.h"
 #include "summary_commits.h"
 
@@ -75,15 +76,27 @@ std::vector<RefInfo> ListAll(OstreeRepo* repo, const ListRefsOptions& options, G
   return refs;
 }
 
-// ostree_repo_list_collection_refs
+// Whether it is the ref of that name, or one below it.
+bool IsAtOrBelow(const std::string& ref, const std::string& prefix) {
+  return ref == prefix || ref.starts_with(prefix.ends_with('/') ? prefix : prefix + "/");
+}
+
+// ostree_repo_list_collection_refs, which knows neither prefixes nor aliases
 std::vector<RefInfo> ListCollections(OstreeRepo* repo, const ListRefsOptions& options,
                                      GCancellable* cancellable) {
   int flags = 0;
   if (!options.remotes) flags |= OSTREE_REPO_LIST_REFS_EXT_EXCLUDE_REMOTES;
   if (!options.mirrors) flags |= OSTREE_REPO_LIST_REFS_EXT_EXCLUDE_MIRRORS;
+  auto* own = ostree_repo_get_collection_id(repo);
+  RefTable aliases;  // only the repository's own refs can be some
+  if (options.aliases && own) aliases = ListRefs(repo, {}, OSTREE_REPO_LIST_REFS_EXT_ALIASES, cancellable);
   std::vector<RefInfo> refs;
-  for (const auto& [collection, ref, checksum] : ListCollectionRefs(repo, flags, cancellable))
+  for (const auto& [collection, ref, checksum] : ListCollectionRefs(repo, flags, cancellable)) {
+    if (options.prefix && !IsAtOrBelow(ref, *options.prefix)) continue;
     refs.push_back({ref, {}, collection, checksum, {}});
+    auto alias = own && collection == own ? aliases.find(ref) : aliases.end();
+    if (alias != aliases.end()) refs.back().alias = alias->second;
+  }
   return refs;
 }
 
@@ -121,6 +134,9 @@ Napi::Value RefSet(const Napi::CallbackInfo& info) {
   auto update = args.Next<RefUpdate>("target");
   return Async(args, repo->UpdateWork(), [repo, update](Job& job) {
     auto handle = repo->OpenWriter(job.cancellable());
+    // Another process that prunes would not see the new ref, and delete what it names.
+    std::optional<RepoLockGuard> lock;
+    if (update.checksum) lock.emplace(*repo, handle, OSTREE_REPO_LOCK_SHARED, job.cancellable());
     auto refs = repo->gate()->LockRefs();
     CheckUpdate(handle.get(), update, job.cancellable());
     SetRefNow(handle.get(), update, job.cancellable());

@@ -2,6 +2,7 @@
 
 #include "core/validate.h"
 #include "keyring.h"
+#include "openpgp.h"
 #include "remote_check.h"
 #include "repo.h"
 #include "saved_file.h"
@@ -99,22 +100,29 @@ GpgKey ParseKey(GVariant* variant) {
   return key;
 }
 
-// All of it in one stream, as the command chains its repeated --keyring.
+Bytes ReadKeys(const std::string& path, GCancellable* cancellable) {
+  auto file = Shared<GFile>::Take(g_file_new_for_path(path.c_str()));
+  try {
+    auto bytes = Shared<GBytes>::Take(Try(g_file_load_bytes, file.get(), cancellable, nullptr));
+    gsize size = 0;
+    auto* data = static_cast<const uint8_t*>(g_bytes_get_data(bytes.get(), &size));
+    return size ? Bytes(data, data + size) : Bytes();
+  } catch (Failure& failure) {
+    failure.path = path;
+    throw;
+  }
+}
+
+// All of it in one stream, as the command chains its repeated --keyring. Of several, gpg reads armour only as
+// far as it is the same all along.
 Shared<GInputStream> OpenSource(const KeySource& source, GCancellable* cancellable) {
+  auto pieces = source.data;
+  for (const auto& path : source.files) pieces.push_back(ReadKeys(path, cancellable));
   auto stream = Shared<GInputStream>::Take(g_memory_input_stream_new());
-  auto* memory = G_MEMORY_INPUT_STREAM(stream.get());
-  for (const auto& bytes : source.data)
-    g_memory_input_stream_add_bytes(memory,
+  for (const auto& piece : pieces) {
+    auto bytes = pieces.size() > 1 ? ToPackets(piece) : piece;
+    g_memory_input_stream_add_bytes(G_MEMORY_INPUT_STREAM(stream.get()),
                                     Shared<GBytes>::Take(g_bytes_new(bytes.data(), bytes.size())).get());
-  for (const auto& path : source.files) {
-    auto file = Shared<GFile>::Take(g_file_new_for_path(path.c_str()));
-    try {
-      auto bytes = Shared<GBytes>::Take(Try(g_file_load_bytes, file.get(), cancellable, nullptr));
-      g_memory_input_stream_add_bytes(memory, bytes.get());
-    } catch (Failure& failure) {
-      failure.path = path;
-      throw;
-    }
   }
   return stream;
 }

@@ -24,6 +24,15 @@ struct FetchedSummary {
   }
 };
 
+struct SummaryOptions : FetchOptions {
+  bool variants = false;  // metadata is to be kept as Variants
+
+  void Fields(auto&& field) {
+    FetchOptions::Fields(field);
+    field("variants", variants);
+  }
+};
+
 Bytes ToBytes(GBytes* bytes) {
   gsize size = 0;
   auto* data = static_cast<const uint8_t*>(g_bytes_get_data(bytes, &size));
@@ -31,7 +40,7 @@ Bytes ToBytes(GBytes* bytes) {
 }
 
 // Verifies what the remote's config says must be signed.
-FetchedSummary Fetch(OstreeRepo* repo, const std::string& name, const FetchOptions& options,
+FetchedSummary Fetch(OstreeRepo* repo, const std::string& name, const SummaryOptions& options,
                      GCancellable* cancellable) {
   GVariantDict dict;
   g_variant_dict_init(&dict, nullptr);
@@ -41,7 +50,8 @@ FetchedSummary Fetch(OstreeRepo* repo, const std::string& name, const FetchOptio
   Try(ostree_repo_remote_fetch_summary_with_options, repo, name.c_str(), variant.get(), Out(summary),
       Out(signatures), cancellable);
   if (!summary) throw Failure("NOT_FOUND", "Remote refs not available; server has no summary file");
-  FetchedSummary fetched{ToBytes(summary.get()), {}, ParseSummary(summary.get())};
+  auto mode = options.variants ? VariantMode::kKeep : VariantMode::kPlain;
+  FetchedSummary fetched{ToBytes(summary.get()), {}, ParseSummary(summary.get(), mode)};
   if (signatures) fetched.signatures = ToBytes(signatures.get());
   return fetched;
 }
@@ -53,7 +63,7 @@ Napi::Value RemoteSummary(const Napi::CallbackInfo& info) {
   Args args(info);
   auto repo = args.Handle<Repo>("repo");
   auto name = args.Next<std::string>("name");
-  auto options = args.Next<FetchOptions>("options");
+  auto options = args.Next<SummaryOptions>("options");
   return Async(args, repo->PeerWork(), [repo, name, options](Job& job) {
     CheckRemoteName(name, "name");
     return WithRemote(name, [&] {

@@ -3,6 +3,7 @@
 #include <fcntl.h>
 
 #include "core/validate.h"
+#include "lock_config.h"
 #include "parents.h"
 
 namespace ostree {
@@ -88,6 +89,7 @@ Repo::Repo(const Repo& parent, Shared<OstreeRepo> handle, std::shared_ptr<Execut
     : spec_(parent.spec_),
       strand_(std::move(strand)),
       in_transaction_(holds == Holds::kTransaction),
+      has_lock_(TakesLocks(ostree_repo_get_config(handle.get()))),
       reader_(std::move(handle)),
       gate_(parent.gate_) {}
 
@@ -102,7 +104,9 @@ Shared<OstreeRepo> Repo::reader() const { return WhileOpen(reader_); }
 
 Shared<OstreeRepo> Repo::OpenWriter(GCancellable* cancellable) const {
   if (strand_) return reader();
-  return Prepare(WhileOpen(opener_)(cancellable), spec_, cancellable);
+  auto repo = WhileOpen(opener_)(cancellable);
+  CheckConfig(ostree_repo_get_config(repo.get()));
+  return Prepare(std::move(repo), spec_, cancellable);
 }
 
 void Repo::Close() {
@@ -115,12 +119,28 @@ void Repo::Close() {
 
 void Repo::Reload(GCancellable* cancellable) {
   if (strand_) {
-    Try(ostree_repo_reload_config, reader().get(), cancellable);
+    auto handle = reader();
+    if (auto config = ReadConfigFile(handle.get())) CheckConfig(config.get());
+    Try(ostree_repo_reload_config, handle.get(), cancellable);
     return;
   }
   auto fresh = OpenWriter(cancellable);
   std::lock_guard lock(mutex_);
   reader_ = fresh;
+}
+
+void Repo::CheckConfig(GKeyFile* config) const {
+  try {
+    CheckLockTimeout(config);
+  } catch (Failure& failure) {
+    failure.path = spec_.path;
+    throw;
+  }
+  // It would be given back without having been taken.
+  if (strand_ && !has_lock_ && TakesLocks(config))
+    throw Failure("LOCKED",
+                  "core.locking cannot be switched on through the repository of a transaction or lock that "
+                  "began without; do it once that has ended");
 }
 
 RepoInfo Repo::Info() const {
@@ -197,8 +217,13 @@ Napi::Value RepoCreate(const Napi::CallbackInfo& info) {
     auto variant = Shared<GVariant>::Share(g_variant_dict_end(&options));
     auto mode = ParseMode(mode_name);
     // Created and then opened: the handle that creates does not know the spec.
-    Shared<OstreeRepo>::Take(
-        Try(ostree_repo_create_at, AT_FDCWD, spec.path.c_str(), mode, variant.get(), job.cancellable()));
+    try {
+      Shared<OstreeRepo>::Take(
+          Try(ostree_repo_create_at, AT_FDCWD, spec.path.c_str(), mode, variant.get(), job.cancellable()));
+    } catch (Failure& failure) {
+      failure.path = spec.path;
+      throw;
+    }
     return Opened(std::make_shared<Repo>(spec, job.cancellable()));
   });
 }

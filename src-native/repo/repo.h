@@ -69,6 +69,8 @@ class Repo {
   void Close();
   // Makes the reader see a changed config.
   void Reload(GCancellable* cancellable);
+  // Before a handle gets this config: fails where libostree would then end the process over its lock.
+  void CheckConfig(GKeyFile* config) const;
   RepoInfo Info() const;
 
   // Where work on it runs.
@@ -90,6 +92,7 @@ class Repo {
   const RepoSpec spec_;
   const std::shared_ptr<Executor> strand_;  // of a view
   const bool in_transaction_ = false;
+  const bool has_lock_ = false;  // a view: whether libostree has counted its lock, which core.locking decides
   mutable std::mutex mutex_;
   Opener opener_;  // null once it is closed, and the reader, too
   Shared<OstreeRepo> reader_;

@@ -22,8 +22,11 @@ Napi::Value TransactionBegin(const Napi::CallbackInfo& info) {
   auto fsync = args.Next<std::optional<bool>>("fsync");
   return Async(args, repo->SharedWork("a transaction"), [repo, fsync](Job& job) {
     auto transaction = std::make_shared<Transaction>(*repo, fsync, job);
-    auto view = std::make_shared<Repo>(*repo, transaction->open->shared_handle(), transaction->strand,
-                                       Repo::Holds::kTransaction);
+    // Whoever works through it keeps it open: dropped, it aborts on another thread than what runs on its
+    // handle.
+    std::shared_ptr<Executor> strand(transaction, transaction->strand.get());
+    auto view =
+        std::make_shared<Repo>(*repo, transaction->open->shared_handle(), strand, Repo::Holds::kTransaction);
     transaction->view = view;
     return BegunTransaction{transaction, {view, view->Info()}};
   });
@@ -36,6 +39,7 @@ Napi::Value TransactionWriteCommit(const Napi::CallbackInfo& info) {
   auto spec = args.Next<CommitSpec>("spec");
   auto metadata = NextCommitMetadata(args);
   return Async(args, transaction->strand, [transaction, spec, metadata](Job& job) {
+    if (spec.fsync.value_or(false)) ostree_repo_set_disable_fsync(transaction->handle(), FALSE);
     auto parent = ParentOf(transaction->handle(), spec, job.cancellable());
     auto result = WriteCommit(transaction->handle(), spec, parent, metadata, job);
     transaction->stats.Add(result.stats);
@@ -79,7 +83,7 @@ Napi::Value TransactionAbort(const Napi::CallbackInfo& info) {
   auto transaction = args.Handle<Transaction>("transaction");
   return Async(args, transaction->strand, [transaction](Job&) {
     transaction->open.reset();
-    transaction->view->Close();
+    if (auto view = transaction->view.lock()) view->Close();
     transaction->ticket.reset();
     transaction->strand->LetContextGo();
   });

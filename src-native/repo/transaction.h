@@ -29,7 +29,7 @@ struct Transaction {
   std::vector<RefUpdate> refs;
   std::vector<std::shared_ptr<Consumption>> consumptions;  // of its commits, for the end
   CommitStats stats;
-  std::shared_ptr<Repo> view;  // the repository as JS sees it within the transaction
+  std::weak_ptr<Repo> view;  // the repository as JS sees it within the transaction, which holds this
   const std::shared_ptr<Strand> strand = std::make_shared<Strand>();
 };
 

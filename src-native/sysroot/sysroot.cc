@@ -211,6 +211,7 @@ OstreeSysroot* Sysroot::LoadForChange(GCancellable* cancellable) {
   auto* sysroot = Load(cancellable);
   // Its config names the boot loader, and may have changed through another handle.
   Try(ostree_repo_reload_config, repo_handle(), cancellable);
+  repo_->CheckConfig(ostree_repo_get_config(repo_handle()));
   return sysroot;
 }
 

@@ -88,7 +88,7 @@ struct Upgrader {
   std::string refspec() const { return OriginKey(origin(), "refspec"); }
 };
 
-Owned<GKeyFile> NextOrigin(const UpgradeRequest& request, const Upgrader& upgrader) {
+Owned<GKeyFile> FollowedOrigin(const UpgradeRequest& request, const Upgrader& upgrader) {
   if (request.refspec) {
     auto refspec = SwitchTo(*request.refspec, upgrader.before);
     if (refspec == upgrader.before)
@@ -97,6 +97,11 @@ Owned<GKeyFile> NextOrigin(const UpgradeRequest& request, const Upgrader& upgrad
   }
   auto origin = CopyOrigin(upgrader.merge.get());
   ostree_deployment_origin_remove_transient_state(origin.get());
+  return origin;
+}
+
+Owned<GKeyFile> NextOrigin(const UpgradeRequest& request, const Upgrader& upgrader) {
+  auto origin = FollowedOrigin(request, upgrader);
   if (request.overrideCommit)
     g_key_file_set_string(origin.get(), "origin", "override-commit", request.overrideCommit->c_str());
   return origin;
@@ -163,8 +168,7 @@ Upgraded Upgrade(Sysroot& sysroot, const UpgradeRequest& request, Job& job) {
   CheckAutoSummary(sysroot.repo_handle(), {}, job.cancellable());  // refs may move
   bool switching = request.refspec.has_value();
   Upgraded result;
-  // Switching, there need be no order of time between old and new.
-  result.changed = PullSynthetic(upgrader, switching || request.allowDowngrade, job.cancellable());
+  result.changed = PullSynthetic(upgrader, request.allowDowngrade, job.cancellable());
   result.checksum = OriginKey(upgrader.origin(), "override-commit");
   if (result.checksum.empty()) result.checksum = ResolveRev(sysroot.repo_handle(), upgrader.refspec());
   if (auto version = CommitText(sysroot.repo_handle(), result.checksum, OSTREE_COMMIT_META_KEY_VERSION))

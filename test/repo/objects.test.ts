@@ -442,7 +442,7 @@ describe('bad arguments', () => {
     await expect(repo.readObject({ type: 'payload-link', checksum: commit })).rejects.toMatchObject(value);
     await expect(repo.readObject(NONE, { maxSize: -1 })).rejects.toMatchObject(value);
     await expect(repo.readObject(NONE, { verify: 1 as never })).rejects.toMatchObject(type);
-    expect(() => repo.reachable('main', { depth: -1 })).toThrow(expect.objectContaining(value));
+    expect(() => repo.reachable('main', { depth: -2 })).toThrow(expect.objectContaining(value));
     expect(() => repo.reachable(5 as never)).toThrow(expect.objectContaining(type));
     expect(() => repo.objects(5 as never)).toThrow(expect.objectContaining(type));
     await expect(repo.markPartial('main', 1 as never)).rejects.toMatchObject(type);

@@ -1,3 +1,5 @@
+import { join } from 'node:path';
+
 import { Repo } from 'ostree';
 import { describe, expect, it } from 'vitest';
 
@@ -83,13 +85,33 @@ describe('listRefs', () => {
     });
   });
 
+  it('lists by collection what is at or below a prefix, and what aliases stand for', async () => {
+    const { path } = await cliRepo();
+    await using repo = await Repo.create(join(path, 'collection'), {
+      mode: 'archive',
+      collectionId: 'org.example.Os',
+    });
+    const { checksum } = await repo.commit({ tree: { files: [] }, branch: 'os/stable' });
+    await repo.setAlias('os/next', 'os/stable');
+    await repo.setRef('osx', checksum);
+    await repo.setRef('os/stable', checksum, { collectionId: 'org.example.Mirror' });
+    const own = { collectionId: 'org.example.Os', checksum };
+    const mirrored = { ref: 'os/stable', collectionId: 'org.example.Mirror', checksum };
+    expect(await repo.listRefs({ collections: true, prefix: 'os', aliases: true })).toEqual([
+      mirrored,
+      { ref: 'os/next', ...own, alias: 'os/stable' },
+      { ref: 'os/stable', ...own },
+    ]);
+    expect(await repo.listRefs({ collections: true, prefix: 'os', mirrors: false })).toHaveLength(2);
+  });
+
   it('refuses bad arguments', async () => {
     const { repo } = await withCommits();
     await using _ = repo;
     await expect(repo.listRefs({ aliases: 'yes' as never })).rejects.toMatchObject({
       code: 'ERR_INVALID_ARG_TYPE',
     });
-    await expect(repo.listRefs({ collections: true, prefix: 'x' })).rejects.toMatchObject({
+    await expect(repo.listRefs({ collections: true, prefix: '' })).rejects.toMatchObject({
       code: 'ERR_INVALID_ARG_VALUE',
     });
   });
@@ -174,6 +196,7 @@ describe('setAlias, resetRef', () => {
     await repo.resetRef('main', 'main^');
     expect(await repo.resolveRev('main')).toBe(first);
     await expect(repo.resetRef('main', 'a'.repeat(64))).rejects.toMatchObject({ code: 'NOT_FOUND' });
-    await expect(repo.resetRef('gone', first)).rejects.toMatchObject({ code: 'NOT_FOUND' });
+    await repo.resetRef('new', first);
+    expect(await repo.resolveRev('new')).toBe(first);
   });
 });

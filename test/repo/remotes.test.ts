@@ -205,7 +205,7 @@ describe('remotes.add', () => {
     ['o', 'http://h/', { settings: { 'a=b': 'x' } }],
     ['o', 'http://h/', { settings: { 'gpg-verify': false } }],
     ['o', 'http://h/', { ifNotExists: true, replace: true }],
-    ['o', 'http://h/', { gpgKeys: 'not armoured' }],
+    ['o', 'http://h/', { gpgKeys: '' }],
     ['o', 'http://h/', { gpgKeys: 5 }],
     ['o', 'http://h/', { proxy: 'http://p\r\nx' }],
   ])('refuses add(%j, %j, %j) and writes nothing', async (name, url, options) => {
@@ -332,7 +332,9 @@ describe('remotes.importGpgKeys and gpgKeys', () => {
     expect(await repo.remotes.importGpgKeys('o', a.publicKey)).toBe(1);
     expect(await repo.remotes.importGpgKeys('o', a.publicKey)).toBe(0);
     expect(await repo.remotes.importGpgKeys('o', b.publicKeyBytes)).toBe(1);
-    expect(await repo.remotes.importGpgKeys('o', [file])).toBe(1);
+    expect(await repo.remotes.importGpgKeys('o', file)).toBe(1);
+    await repo.remotes.add('mixed', 'http://o/');
+    expect(await repo.remotes.importGpgKeys('mixed', [a.publicKey, b.publicKeyBytes, file])).toBe(3);
     const keys = await repo.remotes.gpgKeys('o');
     expect(keys.map((key) => key.fingerprint)).toEqual([a.keyId, b.keyId, c.keyId]);
     expect(keys[0]?.userIds[0]).toMatchObject({ name: 'A', email: 'a@example.org', revoked: false });
@@ -365,7 +367,11 @@ describe('remotes.importGpgKeys and gpgKeys', () => {
     await using repo = await Repo.open(path);
     await repo.remotes.add('o', 'http://o/');
     const bad = { code: 'ERR_INVALID_ARG_VALUE' };
-    await expect(repo.remotes.importGpgKeys('o', 'plain text')).rejects.toMatchObject(bad);
+    await expect(repo.remotes.importGpgKeys('o', '')).rejects.toMatchObject(bad);
+    await expect(repo.remotes.importGpgKeys('o', '/no/such/key')).rejects.toMatchObject({
+      code: 'NOT_FOUND',
+      path: '/no/such/key',
+    });
     await expect(repo.remotes.importGpgKeys('o', [])).rejects.toMatchObject(bad);
     await expect(
       repo.remotes.importGpgKeys('o', Buffer.from('x'), { keyIds: ['--help'] }),

@@ -458,8 +458,8 @@ with tarfile.open(sys.argv[1], 'w') as tar:
 
 describe('the options of a commit', () => {
   it.each<[unknown, string, unknown?]>([
-    ['/', 'ERR_INVALID_ARG_TYPE'],
-    [true, 'ERR_INVALID_ARG_TYPE'],
+    ['', 'ERR_INVALID_ARG_VALUE'],
+    [1, 'ERR_INVALID_ARG_TYPE'],
     [{}, 'ERR_INVALID_ARG_VALUE'],
     [{ policy: '/', fromBase: true }, 'ERR_INVALID_ARG_VALUE'],
     [{ policy: '' }, 'ERR_INVALID_ARG_VALUE'],

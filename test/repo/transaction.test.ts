@@ -1,5 +1,6 @@
 import { readdir } from 'node:fs/promises';
 import { join } from 'node:path';
+import { Readable } from 'node:stream';
 
 import { Repo, Transaction } from 'ostree';
 import { describe, expect, it } from 'vitest';
@@ -215,6 +216,25 @@ describe('transaction', () => {
     expect(await repo.hasRef('main')).toBe(false);
   });
 
+  it('is cancelled at its end, with what that waits for', async () => {
+    const cli = await cliRepo();
+    await using repo = await Repo.open(cli.path);
+    const txn = await repo.begin();
+    const { checksum } = await txn.commit({ tree: await tree() });
+    await txn.setRef('main', checksum);
+    const stalled = new Readable({ read: () => {} });
+    const writing = txn.writeFile(stalled).catch((error: unknown) => error);
+    const controller = new AbortController();
+    const reason = new Error('stop');
+    const ending = txn.commitTransaction({ signal: controller.signal });
+    controller.abort(reason);
+    await expect(ending).rejects.toBe(reason);
+    expect(await writing).toMatchObject({ code: 'CANCELLED' });
+    expect(stalled.destroyed).toBe(true);
+    expect(await repo.hasRef('main')).toBe(false);
+    expect(await objects(cli.path)).toEqual([]);
+  });
+
   it('refuses bad arguments', async () => {
     const cli = await cliRepo();
     await using repo = await Repo.open(cli.path);
@@ -234,7 +254,7 @@ describe('transaction', () => {
     await expect(txn.commitTransaction({ signal: 5 as never })).rejects.toMatchObject(type);
     await expect(txn.commit(null as never)).rejects.toMatchObject(type);
     await expect(txn.commit({ tree: '/', branch: 'main' } as never)).rejects.toMatchObject(value);
-    await expect(txn.commit({ tree: '/', fsync: false } as never)).rejects.toMatchObject(value);
+    await expect(txn.commit({ tree: '/', fsync: 1 as never })).rejects.toMatchObject(type);
   });
 });
 

@@ -57,9 +57,9 @@ export async function latinKey(home?: GpgHome): Promise<GpgKey> {
 /** A new signing key, without a passphrase. `expires` is gpg's: `never`, `seconds=1`, an ISO date. */
 export async function gpgKey(
   uid = 'Tester <tester@example.org>',
-  { expires = 'never', home }: { expires?: string; home?: GpgHome } = {},
+  { expires = 'never', home, atEnd }: { expires?: string; home?: GpgHome; atEnd?: AtEnd } = {},
 ): Promise<GpgKey> {
-  const { path, gpg } = home ?? (await gpgHome());
+  const { path, gpg } = home ?? (await gpgHome(atEnd));
   await gpg('--pinentry-mode=loopback', '--passphrase=', '--quick-gen-key', uid, 'ed25519', 'sign', expires);
   return await existingKey({ path, gpg }, `=${uid}`, uid);
 }

@@ -224,7 +224,7 @@ describe('deploy', () => {
     [{ kernelArgs: 'quiet' }, 'ERR_INVALID_ARG_TYPE'],
     [{ kernelArgs: null }, 'ERR_INVALID_ARG_TYPE'],
     [{ kernelArgs: { apend: ['quiet'] } }, 'ERR_INVALID_ARG_VALUE'],
-    [{ kernelArgs: { append: 'quiet' } }, 'ERR_INVALID_ARG_TYPE'],
+    [{ kernelArgs: { append: 3 } }, 'ERR_INVALID_ARG_TYPE'],
     [{ kernelArgs: { none: true, delete: ['a'] } }, 'ERR_INVALID_ARG_VALUE'],
     [{ kernelArgs: { none: true, procCmdline: true } }, 'ERR_INVALID_ARG_VALUE'],
     [{ noMerge: true, kernelArgs: { delete: ['a'] } }, 'ERR_INVALID_ARG_VALUE'],

@@ -117,7 +117,7 @@ describe('sysroot.kernelArgs', () => {
   it.each([
     [null, 'ERR_INVALID_ARG_TYPE'],
     [['a'], 'ERR_INVALID_ARG_TYPE'],
-    [{ append: 'a' }, 'ERR_INVALID_ARG_TYPE'],
+    [{ append: 1 }, 'ERR_INVALID_ARG_TYPE'],
     [{ apend: ['a'] }, 'ERR_INVALID_ARG_VALUE'],
     [{ none: true }, 'ERR_INVALID_ARG_VALUE'],
     [{ append: [5] }, 'ERR_INVALID_ARG_TYPE'],
