@@ -231,8 +231,8 @@ async function withSkipped(
   const resolved = (rev: Rev) => step((call) => native().refResolve(repo.native, rev, false, call));
   const rev = await resolved(spec.rev);
   const from = spec.from === undefined ? undefined : await resolved(spec.from);
-  const skip: string[] = [];
+  const skipped = [];
   for (const commit of from === undefined ? [rev] : [rev, from])
-    skip.push(...(await skippedPaths(repo, { rev: commit, subpath: spec.subpath || '/' }, predicate, step)));
-  return { ...spec, rev, from, skip };
+    skipped.push(await skippedPaths(repo, { rev: commit, subpath: spec.subpath || '/' }, predicate, step));
+  return { ...spec, rev, from, skip: skipped.flat() };
 }

@@ -27,11 +27,8 @@ export interface PruneOptions extends CallOptions {
   refsOnly?: boolean | undefined;
   /** How many parents of each commit to keep; -1 or `Infinity`, all, unless given. */
   depth?: number | undefined;
-  /**
-   * In place of `depth`: keep the commit of each ref, and its parents up to the first that is older. A number is an age
-   * in milliseconds.
-   */
-  keepYoungerThan?: Date | number | undefined;
+  /** In place of `depth`: keep the commit of each ref, and its parents up to the first that is older. */
+  keepYoungerThan?: Date | undefined;
   /** Refs (`ref` or `remote:ref`) whose history may be shortened; that of all others is kept as a whole. */
   onlyBranches?: string[] | undefined;
   /** `depth` by ref; it precedes all other rules for that ref. */
@@ -69,12 +66,6 @@ function depthOf(depth: number): number {
   return depth === Infinity ? -1 : depth;
 }
 
-function sinceOf(keepYoungerThan: Date | number | undefined): number | undefined {
-  if (keepYoungerThan === undefined) return undefined;
-  const time = typeof keepYoungerThan === 'number' ? Date.now() - keepYoungerThan : keepYoungerThan.getTime();
-  return Math.floor(time / 1000);
-}
-
 const OPTIONS: Names<PruneOptions> = {
   signal: true,
   refsOnly: true,
@@ -93,10 +84,9 @@ function checkPruneOptions(options: PruneOptions): void {
   for (const flag of FLAGS) if (options[flag] !== undefined) checkBoolean(options[flag], `options.${flag}`);
   const { depth, keepYoungerThan, onlyBranches, retainDepth, deleteCommit } = options;
   if (depth !== undefined) checkDepth(depth, 'options.depth');
-  if (typeof keepYoungerThan === 'number') checkInteger(keepYoungerThan, 'options.keepYoungerThan');
-  else if (keepYoungerThan !== undefined) {
+  if (keepYoungerThan !== undefined) {
     if (!(keepYoungerThan instanceof Date))
-      throw typeError('options.keepYoungerThan', 'a Date or a number of milliseconds', keepYoungerThan);
+      throw typeError('options.keepYoungerThan', 'a Date', keepYoungerThan);
     if (Number.isNaN(keepYoungerThan.getTime()))
       throw valueError('options.keepYoungerThan', 'must be a valid Date');
   }
@@ -121,7 +111,7 @@ function toNative(options: PruneOptions): NativeOptions {
   return {
     refsOnly,
     depth: depthOf(depth),
-    keepYoungerThan: sinceOf(keepYoungerThan),
+    keepYoungerThan: keepYoungerThan && Math.floor(keepYoungerThan.getTime() / 1000),
     onlyBranches,
     retainDepth: Object.fromEntries(Object.entries(retainDepth).map(([ref, value]) => [ref, depthOf(value)])),
     commitOnly,

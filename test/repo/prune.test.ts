@@ -351,7 +351,11 @@ describe('prune refuses', () => {
     ['no branches', { onlyBranches: [] }, 'ERR_INVALID_ARG_VALUE'],
     ['a commit that is no checksum', { deleteCommit: 'main' }, 'ERR_INVALID_ARG_VALUE'],
     ['deleteCommit with dryRun', { deleteCommit: 'a'.repeat(64), dryRun: true }, 'ERR_INVALID_ARG_VALUE'],
-    ['an age below 0', { keepYoungerThan: -1 }, 'ERR_INVALID_ARG_VALUE'],
+    [
+      'a number, which could be an age or a time',
+      { keepYoungerThan: 86_400_000 as never },
+      'ERR_INVALID_ARG_TYPE',
+    ],
     ['a flag that is none', { refsOnly: 1 as never }, 'ERR_INVALID_ARG_TYPE'],
     ['a branch that is not there', { onlyBranches: ['nope'] }, 'NOT_FOUND'],
   ])('%s', async (_, options, code) => {

@@ -226,10 +226,8 @@ describe('prune', () => {
     expect((await cli.ostree('ls', '-R', first)) + (await cli.ostree('ls', '-R', second))).toBe(objects);
   });
 
-  it('takes an age in milliseconds, and Infinity for all parents', async () => {
+  it('takes Infinity for all parents', async () => {
     const { repo, first } = await sample();
-    const day = 24 * 3_600_000;
-    expect(await repo.prune({ keepYoungerThan: day, dryRun: true })).toMatchObject({ pruned: 0 });
     expect(await repo.prune({ retainDepth: { main: Infinity }, depth: 0, dryRun: true })).toMatchObject({
       pruned: 0,
     });
