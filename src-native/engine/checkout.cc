@@ -9,6 +9,7 @@
 
 #include "engine/checkout_work.h"
 #include "engine/load_metadata.h"
+#include "engine/metadata_cache.h"
 #include "engine/names.h"
 #include "engine/remove_tree.h"
 #include "engine/sepolicy.h"
@@ -169,31 +170,25 @@ std::optional<Checkout::Step> Checkout::Enter(Tools& tools, CheckoutDir& dir) {
   if (dir.skipped) return {};
   CheckNoCycle(dir);
   if (dir.contents.empty()) return EnterRemoval(tools, dir);
-  auto dirtree = LoadMetadata(repo_, OSTREE_OBJECT_TYPE_DIR_TREE, dir.contents, cancellable_);
+  auto now = Load(dir.contents);
   Shared<GVariant> xattrs;
   LoadDirMeta(dir, xattrs);
-  dir.files = Shared<GVariant>::Take(g_variant_get_child_value(dirtree.get(), 0));
-  auto children = Shared<GVariant>::Take(g_variant_get_child_value(dirtree.get(), 1));
-  size_t files = g_variant_n_children(dir.files.get());
-  bool is_opaque = false;
-  for (size_t i = 0; plan_.whiteouts && i < files && !is_opaque; i++) {
-    auto file = Shared<GVariant>::Take(g_variant_get_child_value(dir.files.get(), i));
-    is_opaque = StringAt(file.get(), 0) == kOpaqueWhiteout;
-  }
+  auto hides_all = [](const auto& file) { return file.name == kOpaqueWhiteout; };
+  bool is_opaque = plan_.whiteouts && std::any_of(now.files.begin(), now.files.end(), hides_all);
   xattrs = Kept(xattrs);
   Make(tools, dir, is_opaque, xattrs);
   counts_.directories++;
   if (dir.existed && !dir.old_contents.empty()) {
     UpdateXattrs(tools, dir, xattrs);
-    return EnterUpdate(tools, dir);
+    return EnterUpdate(tools, dir, std::move(now));
   }
+  dir.files = std::move(now.files);
+  size_t files = dir.files.size();
   tally_.Found(files);
 
   std::vector<Step> steps;
-  for (size_t i = g_variant_n_children(children.get()); i > 0; i--) {
-    auto child = Shared<GVariant>::Take(g_variant_get_child_value(children.get(), i - 1));
-    auto& added =
-        AddDir(&dir, StringAt(child.get(), 0), ChecksumAt(child.get(), 1), ChecksumAt(child.get(), 2));
+  for (auto child = now.dirs.rbegin(); child != now.dirs.rend(); ++child) {
+    auto& added = AddDir(&dir, child->name, child->contents.Hex(), child->metadata.Hex());
     steps.push_back({.dir = &added});
   }
   // A whiteout removes what files before it, and not what directories after it, have put there.
@@ -217,8 +212,12 @@ std::optional<Checkout::Step> Checkout::PushAllButFirst(std::vector<Step> steps)
   return first;
 }
 
+DirContents Checkout::Load(const std::string& dirtree) const {
+  return ParseDirContents(LoadMetadata(repo_, OSTREE_OBJECT_TYPE_DIR_TREE, dirtree, cancellable_).get());
+}
+
 void Checkout::LoadDirMeta(CheckoutDir& dir, Shared<GVariant>& xattrs) {
-  auto dirmeta = LoadMetadata(repo_, OSTREE_OBJECT_TYPE_DIR_META, dir.metadata, cancellable_);
+  auto dirmeta = LoadMetadataCached(repo_, OSTREE_OBJECT_TYPE_DIR_META, dir.metadata, cancellable_);
   g_variant_get(dirmeta.get(), "(uuu@a(ayay))", &dir.uid, &dir.gid, &dir.mode,
                 static_cast<GVariant**>(Out(xattrs)));
   dir.uid = GUINT32_FROM_BE(dir.uid);
@@ -270,15 +269,14 @@ void Checkout::PlaceFiles(Tools& tools, CheckoutDir& dir, size_t begin, size_t e
   if (begin == end) return;
   int fd = tools.opener.Open(dir.disk);
   for (size_t i = begin; i < end; i++) {
-    auto file = Shared<GVariant>::Take(g_variant_get_child_value(dir.files.get(), i));
-    auto name = StringAt(file.get(), 0);
-    if (!Skips(dir, &name)) tools.placer.Place(fd, dir.disk, name, ChecksumAt(file.get(), 1));
+    const auto& [name, checksum] = dir.files[i];
+    if (!Skips(dir, &name)) tools.placer.Place(fd, dir.disk, name, checksum.Hex());
   }
 }
 
 void Checkout::Done(Tools& tools, CheckoutDir* dir) {
   for (; dir && --dir->open == 0; dir = dir->parent) {
-    dir->files.reset();
+    std::vector<DirContents::File>().swap(dir->files);
     Finish(tools, *dir);
   }
 }

@@ -2,8 +2,10 @@
 // of them has is left alone.
 #include <sys/xattr.h>
 
+#include <algorithm>
 #include <cerrno>
-#include <map>
+#include <iterator>
+#include <tuple>
 
 #include "engine/checkout_work.h"
 #include "engine/load_metadata.h"
@@ -13,30 +15,40 @@
 namespace ostree {
 namespace {
 
-struct Listing {
-  struct Dir {
-    std::string contents, metadata;
-    friend bool operator==(const Dir&, const Dir&) = default;
-  };
-  std::map<std::string, std::string> files;  // by name, their checksums
-  std::map<std::string, Dir> dirs;
-};
+using File = DirContents::File;
+using Dir = DirContents::Dir;
 
-Listing List(OstreeRepo* repo, const std::string& contents, GCancellable* cancellable) {
-  Listing listing;
-  auto dirtree = LoadMetadata(repo, OSTREE_OBJECT_TYPE_DIR_TREE, contents, cancellable);
-  auto files = Shared<GVariant>::Take(g_variant_get_child_value(dirtree.get(), 0));
-  for (size_t i = 0; i < g_variant_n_children(files.get()); i++) {
-    auto file = Shared<GVariant>::Take(g_variant_get_child_value(files.get(), i));
-    listing.files.emplace(StringAt(file.get(), 0), ChecksumAt(file.get(), 1));
-  }
-  auto dirs = Shared<GVariant>::Take(g_variant_get_child_value(dirtree.get(), 1));
-  for (size_t i = 0; i < g_variant_n_children(dirs.get()); i++) {
-    auto dir = Shared<GVariant>::Take(g_variant_get_child_value(dirs.get(), i));
-    listing.dirs.emplace(StringAt(dir.get(), 0),
-                         Listing::Dir{ChecksumAt(dir.get(), 1), ChecksumAt(dir.get(), 2)});
-  }
-  return listing;
+constexpr auto kName = [](const auto& entry) -> const std::string& { return entry.name; };
+constexpr auto kFile = [](const File& file) { return std::tie(file.name, file.checksum); };
+constexpr auto kDir = [](const Dir& dir) { return std::tie(dir.name, dir.contents, dir.metadata); };
+
+// By name, and the first of each: a damaged tree may have one twice.
+template <class Entry>
+void Sort(std::vector<Entry>& entries) {
+  std::ranges::stable_sort(entries, {}, kName);
+  auto same = [](const Entry& a, const Entry& b) { return a.name == b.name; };
+  entries.erase(std::unique(entries.begin(), entries.end(), same), entries.end());
+}
+
+DirContents Sorted(DirContents contents) {
+  Sort(contents.files);
+  Sort(contents.dirs);
+  return contents;
+}
+
+// What the others are without, by what `key` takes of an entry: its name first.
+template <class Entry, class Key>
+std::vector<Entry> Without(const std::vector<Entry>& entries, const std::vector<Entry>& others, Key key) {
+  std::vector<Entry> result;
+  std::ranges::set_difference(entries, others, std::back_inserter(result), {}, key, key);
+  return result;
+}
+
+// Null: it is not there.
+template <class Entry>
+const Entry* Find(const std::vector<Entry>& entries, const std::string& name) {
+  auto found = std::ranges::lower_bound(entries, name, {}, kName);
+  return found != entries.end() && found->name == name ? &*found : nullptr;
 }
 
 std::string NameAt(GVariant* xattrs, size_t index) {
@@ -47,42 +59,38 @@ std::string NameAt(GVariant* xattrs, size_t index) {
 
 }  // namespace
 
-std::optional<Checkout::Step> Checkout::EnterUpdate(Tools& tools, CheckoutDir& dir) {
-  auto now = List(repo_, dir.contents, cancellable_);
-  auto before = List(repo_, dir.old_contents, cancellable_);
+std::optional<Checkout::Step> Checkout::EnterUpdate(Tools& tools, CheckoutDir& dir, DirContents contents) {
+  auto now = Sorted(std::move(contents));
+  auto before = Sorted(Load(dir.old_contents));
   int fd = tools.opener.Open(dir.disk);
   dir.updated = true;
   OpenForChanges(fd, dir);
 
-  for (const auto& [name, checksum] : before.files)
-    if (!now.files.contains(name) && !Skips(dir, &name)) RemoveFile(fd, dir, name);
+  for (const auto& file : Without(before.files, now.files, kName))
+    if (!Skips(dir, &file.name)) RemoveFile(fd, dir, file.name);
   std::vector<Step> steps;
-  for (const auto& [name, checksum] : now.files) {
-    if (Skips(dir, &name)) continue;
-    auto old = before.files.find(name);
-    if (old != before.files.end() && old->second == checksum) continue;
+  for (const auto& file : Without(now.files, before.files, kFile)) {
+    if (Skips(dir, &file.name)) continue;
     tally_.Found(1);
-    if (auto old_dir = before.dirs.find(name); old_dir != before.dirs.end()) {
-      auto& removal = AddRemoval(dir, name, old_dir->second.contents);
-      removal.replacement = checksum;
+    if (auto* old = Find(before.dirs, file.name)) {
+      auto& removal = AddRemoval(dir, old->name, old->contents.Hex());
+      removal.replacement = file.checksum.Hex();
       steps.push_back({.dir = &removal});
     } else {
-      tools.placer.Place(fd, dir.disk, name, checksum);
+      tools.placer.Place(fd, dir.disk, file.name, file.checksum.Hex());
     }
   }
-  for (const auto& [name, child] : now.dirs) {
-    auto old = before.dirs.find(name);
-    if (old != before.dirs.end() && old->second == child) continue;
-    auto& added = AddDir(&dir, name, child.contents, child.metadata);
-    if (old != before.dirs.end()) {
-      added.old_contents = old->second.contents;
-      added.old_metadata = old->second.metadata;
+  for (const auto& child : Without(now.dirs, before.dirs, kDir)) {
+    auto& added = AddDir(&dir, child.name, child.contents.Hex(), child.metadata.Hex());
+    if (auto* old = Find(before.dirs, child.name)) {
+      added.old_contents = old->contents.Hex();
+      added.old_metadata = old->metadata.Hex();
     }
     steps.push_back({.dir = &added});
   }
-  for (const auto& [name, child] : before.dirs)
-    if (!now.dirs.contains(name) && !now.files.contains(name))
-      steps.push_back({.dir = &AddRemoval(dir, name, child.contents)});
+  for (const auto& child : Without(before.dirs, now.dirs, kName))
+    if (!Find(now.files, child.name))
+      steps.push_back({.dir = &AddRemoval(dir, child.name, child.contents.Hex())});
   dir.open += steps.size();
   return PushAllButFirst(std::move(steps));
 }
@@ -102,12 +110,12 @@ std::optional<Checkout::Step> Checkout::EnterRemoval(Tools& tools, CheckoutDir& 
   int fd = tools.opener.Open(dir.disk);
   dir.mode = OpenForChanges(fd, dir);
 
-  auto before = List(repo_, dir.old_contents, cancellable_);
-  for (const auto& [name, checksum] : before.files)
-    if (!Skips(dir, &name)) RemoveFile(fd, dir, name);
+  auto before = Sorted(Load(dir.old_contents));
+  for (const auto& file : before.files)
+    if (!Skips(dir, &file.name)) RemoveFile(fd, dir, file.name);
   std::vector<Step> steps;
-  for (const auto& [name, child] : before.dirs)
-    steps.push_back({.dir = &AddRemoval(dir, name, child.contents)});
+  for (const auto& child : before.dirs)
+    steps.push_back({.dir = &AddRemoval(dir, child.name, child.contents.Hex())});
   dir.open += steps.size();
   return PushAllButFirst(std::move(steps));
 }

@@ -13,6 +13,7 @@
 #include "core/task_group.h"
 #include "engine/checkout_plan.h"
 #include "engine/disk.h"
+#include "engine/objects.h"
 #include "engine/place_file.h"
 #include "engine/plan.h"
 #include "engine/skip_list.h"
@@ -29,8 +30,8 @@ struct Means {
 struct CheckoutDir {
   CheckoutDir* parent = nullptr;
   DiskDir disk;
-  std::string contents, metadata;  // checksums
-  Shared<GVariant> files;          // a(say), while they are being placed
+  std::string contents, metadata;        // checksums
+  std::vector<DirContents::File> files;  // while they are being placed
   uint32_t uid = 0, gid = 0, mode = 0;
   bool existed = false, skipped = false;
   // Of an update: what the destination is a checkout of, where that has this directory. Without contents of
@@ -78,6 +79,7 @@ class Checkout {
   void Push(const std::vector<Step>& steps);
   std::optional<Step> Enter(Tools& tools, CheckoutDir& dir);
   std::optional<Step> PushAllButFirst(std::vector<Step> steps);
+  DirContents Load(const std::string& dirtree) const;
   void LoadDirMeta(CheckoutDir& dir, Shared<GVariant>& xattrs);
   void CheckNoCycle(const CheckoutDir& dir);
   void Make(Tools& tools, CheckoutDir& dir, bool is_opaque, const Xattrs& xattrs);
@@ -89,7 +91,7 @@ class Checkout {
   Xattrs Kept(const Xattrs& xattrs) const;
 
   // Updates: checkout_update.cc
-  std::optional<Step> EnterUpdate(Tools& tools, CheckoutDir& dir);
+  std::optional<Step> EnterUpdate(Tools& tools, CheckoutDir& dir, DirContents contents);
   std::optional<Step> EnterRemoval(Tools& tools, CheckoutDir& dir);
   void UpdateXattrs(Tools& tools, CheckoutDir& dir, const Xattrs& xattrs);
   uint32_t OpenForChanges(int fd, const CheckoutDir& dir);

@@ -1,26 +1,10 @@
 #include "engine/links.h"
 
-#include <utility>
-
 #include "engine/load_metadata.h"
 #include "engine/objects.h"
 #include "engine/sound_dirtree.h"
 
 namespace ostree {
-namespace {
-
-Shared<GVariant> Child(GVariant* parent, size_t index) {
-  return Shared<GVariant>::Take(g_variant_get_child_value(parent, index));
-}
-
-Checksum ChecksumChild(GVariant* parent, size_t index) {
-  auto child = Child(parent, index);
-  gsize size = 0;
-  auto* bytes = g_variant_get_fixed_array(child.get(), &size, 1);
-  return Checksum::FromBytes(bytes, size);
-}
-
-}  // namespace
 
 Failure ObjectFailure(const char* code, const ObjectId& object, const std::string& what) {
   auto hex = object.checksum.Hex();
@@ -41,19 +25,12 @@ Shared<GVariant> LoadVerified(OstreeRepo* repo, const ObjectId& object) {
 }
 
 TreeLinks ParseDirTree(GVariant* dirtree) {
-  if (auto links = ParseSoundDirTree(g_variant_get_data(dirtree), g_variant_get_size(dirtree)))
-    return std::move(*links);
+  auto view = ViewDirTree(dirtree);
   TreeLinks links;
-  auto files = Child(dirtree, 0);
-  auto dirs = Child(dirtree, 1);
-  links.files.reserve(g_variant_n_children(files.get()));
-  links.dirs.reserve(g_variant_n_children(dirs.get()));
-  for (size_t i = 0; i < g_variant_n_children(files.get()); i++)
-    links.files.push_back(ChecksumChild(Child(files.get(), i).get(), 1));
-  for (size_t i = 0; i < g_variant_n_children(dirs.get()); i++) {
-    auto dir = Child(dirs.get(), i);
-    links.dirs.push_back({ChecksumChild(dir.get(), 1), ChecksumChild(dir.get(), 2)});
-  }
+  links.files.reserve(view.files.size());
+  links.dirs.reserve(view.dirs.size());
+  for (const auto& file : view.files) links.files.push_back(file.checksum);
+  for (const auto& dir : view.dirs) links.dirs.push_back({dir.contents, dir.metadata});
   return links;
 }
 

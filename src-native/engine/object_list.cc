@@ -28,7 +28,21 @@ std::optional<ObjectId> ObjectNamed(const std::string& prefix, const std::string
   return ObjectId{*type, Checksum::FromHex(checksum)};
 }
 
-void ListLoose(OstreeRepo* repo, const std::string& prefix, std::set<std::pair<Checksum, int>>& found) {
+using FoundObjects = std::set<std::pair<Checksum, int>>;
+
+std::string Prefix(unsigned directory) {
+  constexpr char digits[] = "0123456789abcdef";
+  return {digits[directory / 16 % 16], digits[directory % 16]};
+}
+
+std::vector<ObjectId> Listed(const FoundObjects& found) {
+  std::vector<ObjectId> list;
+  list.reserve(found.size());
+  for (const auto& [checksum, type] : found) list.push_back({static_cast<OstreeObjectType>(type), checksum});
+  return list;
+}
+
+void ListLoose(OstreeRepo* repo, const std::string& prefix, FoundObjects& found) {
   auto path = "objects/" + prefix;
   Fd fd(openat(ostree_repo_get_dfd(repo), path.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC));
   if (!fd && errno == ENOENT) return;
@@ -55,16 +69,18 @@ std::optional<OstreeObjectType> ObjectTypeNamed(const std::string& name) {
 }
 
 std::vector<ObjectId> ListObjects(OstreeRepo* repo, unsigned directory, GCancellable* cancellable) {
-  constexpr char digits[] = "0123456789abcdef";
-  std::string prefix = {digits[directory / 16 % 16], digits[directory % 16]};
-  std::set<std::pair<Checksum, int>> found;
+  FoundObjects found;
   for (auto* place = repo; place; place = ostree_repo_get_parent(place)) {
     ThrowIfCancelled(cancellable);
-    ListLoose(place, prefix, found);
+    ListLoose(place, Prefix(directory), found);
   }
-  std::vector<ObjectId> list;
-  for (const auto& [checksum, type] : found) list.push_back({static_cast<OstreeObjectType>(type), checksum});
-  return list;
+  return Listed(found);
+}
+
+std::vector<ObjectId> ListOwnObjects(OstreeRepo* repo, unsigned directory) {
+  FoundObjects found;
+  ListLoose(repo, Prefix(directory), found);
+  return Listed(found);
 }
 
 uint64_t ObjectSize(OstreeRepo* repo, const ObjectId& object, GCancellable* cancellable) {

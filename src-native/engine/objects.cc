@@ -6,22 +6,10 @@
 #include "core/hash.h"
 #include "engine/glob.h"
 #include "engine/links.h"
+#include "engine/sound_dirtree.h"
 
 namespace ostree {
 namespace {
-
-// A child that is an `ay` with a checksum in it.
-Checksum ChecksumChild(GVariant* parent, size_t index) {
-  auto child = Shared<GVariant>::Take(g_variant_get_child_value(parent, index));
-  gsize size = 0;
-  auto* bytes = g_variant_get_fixed_array(child.get(), &size, 1);
-  return Checksum::FromBytes(bytes, size);
-}
-
-std::string StringChild(GVariant* parent, size_t index) {
-  auto child = Shared<GVariant>::Take(g_variant_get_child_value(parent, index));
-  return g_variant_get_string(child.get(), nullptr);
-}
 
 // Verified, a directory cannot contain itself: whoever walks down comes to an end.
 Shared<GVariant> Load(OstreeRepo* repo, OstreeObjectType type, const Checksum& checksum) {
@@ -36,19 +24,21 @@ Checksum ChecksumOf(GVariant* object) {
   return Checksum::FromHex(sha.Hex());
 }
 
+Checksum ChecksumChild(GVariant* parent, size_t index) {
+  auto child = Shared<GVariant>::Take(g_variant_get_child_value(parent, index));
+  gsize size = 0;
+  auto* bytes = g_variant_get_fixed_array(child.get(), &size, 1);
+  return Checksum::FromBytes(bytes, size);
+}
+
 DirContents ParseDirContents(GVariant* dirtree) {
+  auto view = ViewDirTree(dirtree);
   DirContents result;
-  auto files = Shared<GVariant>::Take(g_variant_get_child_value(dirtree, 0));
-  for (size_t i = 0; i < g_variant_n_children(files.get()); i++) {
-    auto file = Shared<GVariant>::Take(g_variant_get_child_value(files.get(), i));
-    result.files.push_back({StringChild(file.get(), 0), ChecksumChild(file.get(), 1)});
-  }
-  auto dirs = Shared<GVariant>::Take(g_variant_get_child_value(dirtree, 1));
-  for (size_t i = 0; i < g_variant_n_children(dirs.get()); i++) {
-    auto dir = Shared<GVariant>::Take(g_variant_get_child_value(dirs.get(), i));
-    result.dirs.push_back(
-        {StringChild(dir.get(), 0), ChecksumChild(dir.get(), 1), ChecksumChild(dir.get(), 2)});
-  }
+  result.files.reserve(view.files.size());
+  result.dirs.reserve(view.dirs.size());
+  for (const auto& file : view.files) result.files.push_back({std::string(file.name), file.checksum});
+  for (const auto& dir : view.dirs)
+    result.dirs.push_back({std::string(dir.name), dir.contents, dir.metadata});
   return result;
 }
 

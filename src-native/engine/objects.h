@@ -13,6 +13,9 @@ namespace ostree {
 // Checksum of a metadata object: of its bytes.
 Checksum ChecksumOf(GVariant* object);
 
+// Child number `index`, an `ay` with a checksum in it.
+Checksum ChecksumChild(GVariant* parent, size_t index);
+
 struct DirContents {
   struct File {
     std::string name;

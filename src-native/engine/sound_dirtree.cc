@@ -1,13 +1,12 @@
 #include "engine/sound_dirtree.h"
 
-#include <glib.h>
-
 #include <algorithm>
 #include <cstdint>
 #include <cstring>
 
-#include "engine/checksum.h"
+#include "core/ptr.h"
 #include "engine/framing.h"
+#include "engine/objects.h"
 
 namespace ostree {
 namespace {
@@ -63,28 +62,33 @@ bool IsName(Bytes text) {
   return g_utf8_validate_len(name, text.size - 1, nullptr);  // which a NUL is no part of
 }
 
+// Without the NUL that ends it.
+std::string_view NameAt(Bytes entry, size_t end) {
+  return {reinterpret_cast<const char*>(entry.data), end > 0 ? end - 1 : 0};
+}
+
 Checksum ChecksumAt(Bytes entry, size_t begin) {
   return Checksum::FromBytes(entry.data + begin, Checksum::size());
 }
 
 // (say)
-bool AddFile(Bytes entry, std::vector<Checksum>& files) {
+bool AddFile(Bytes entry, std::vector<DirTreeView::File>& files) {
   Framed framed(entry, 1);
   if (!framed.normal()) return false;
   auto name_end = framed.end(0);
   if (name_end > framed.body() || framed.body() - name_end != Checksum::size()) return false;
-  files.push_back(ChecksumAt(entry, name_end));
+  files.push_back({NameAt(entry, name_end), ChecksumAt(entry, name_end)});
   return IsName(entry.Part(0, name_end));
 }
 
 // (sayay)
-bool AddDirectory(Bytes entry, std::vector<TreeLinks::Dir>& dirs) {
+bool AddDirectory(Bytes entry, std::vector<DirTreeView::Dir>& dirs) {
   Framed framed(entry, 2);
   if (!framed.normal()) return false;
   auto name_end = framed.end(1), contents_end = framed.end(0);
   if (name_end > framed.body() || framed.body() - name_end != 2 * Checksum::size()) return false;
   if (contents_end != name_end + Checksum::size()) return false;
-  dirs.push_back({ChecksumAt(entry, name_end), ChecksumAt(entry, contents_end)});
+  dirs.push_back({NameAt(entry, name_end), ChecksumAt(entry, name_end), ChecksumAt(entry, contents_end)});
   return IsName(entry.Part(0, name_end));
 }
 
@@ -103,19 +107,47 @@ bool AddEntries(Bytes array, bool (*add)(Bytes, std::vector<Entry>&), std::vecto
   return true;
 }
 
+Shared<GVariant> Child(GVariant* parent, size_t index) {
+  return Shared<GVariant>::Take(g_variant_get_child_value(parent, index));
+}
+
+// The bytes are those of the dirtree, which is serialised.
+std::string_view NameChild(GVariant* parent, size_t index) {
+  gsize size = 0;
+  const char* name = g_variant_get_string(Child(parent, index).get(), &size);
+  return {name, size};
+}
+
 }  // namespace
 
 // (a(say)a(sayay))
-std::optional<TreeLinks> ParseSoundDirTree(const void* data, size_t size) {
+std::optional<DirTreeView> ParseSoundDirTree(const void* data, size_t size) {
   Bytes all{static_cast<const uint8_t*>(data), size};
   Framed framed(all, 1);
   if (!framed.normal()) return {};
   auto files_end = framed.end(0);
-  TreeLinks links;
-  bool sound = files_end <= framed.body() && AddEntries(all.Part(0, files_end), AddFile, links.files) &&
-               AddEntries(all.Part(files_end, framed.body()), AddDirectory, links.dirs);
+  DirTreeView view;
+  bool sound = files_end <= framed.body() && AddEntries(all.Part(0, files_end), AddFile, view.files) &&
+               AddEntries(all.Part(files_end, framed.body()), AddDirectory, view.dirs);
   if (!sound) return {};
-  return links;
+  return view;
+}
+
+DirTreeView ViewDirTree(GVariant* dirtree) {
+  if (auto view = ParseSoundDirTree(g_variant_get_data(dirtree), g_variant_get_size(dirtree)))
+    return std::move(*view);
+  DirTreeView view;
+  auto files = Child(dirtree, 0);
+  for (size_t i = 0; i < g_variant_n_children(files.get()); i++) {
+    auto file = Child(files.get(), i);
+    view.files.push_back({NameChild(file.get(), 0), ChecksumChild(file.get(), 1)});
+  }
+  auto dirs = Child(dirtree, 1);
+  for (size_t i = 0; i < g_variant_n_children(dirs.get()); i++) {
+    auto dir = Child(dirs.get(), i);
+    view.dirs.push_back({NameChild(dir.get(), 0), ChecksumChild(dir.get(), 1), ChecksumChild(dir.get(), 2)});
+  }
+  return view;
 }
 
 }  // namespace ostree

@@ -1,15 +1,36 @@
-// What a dirtree refers to, where it is certainly as ostree_validate_structureof_dirtree()
-// wants it, told from its bytes: GVariant makes objects of every entry to tell the same.
+// What is in a dirtree, told from its bytes where it is certainly as ostree_validate_structureof_dirtree()
+// wants it: GVariant makes objects of every entry to tell the same.
 #pragma once
+
+#include <glib.h>
 
 #include <cstddef>
 #include <optional>
+#include <string_view>
+#include <vector>
 
-#include "engine/links.h"
+#include "engine/checksum.h"
 
 namespace ostree {
 
+// The names are the dirtree's own bytes.
+struct DirTreeView {
+  struct File {
+    std::string_view name;
+    Checksum checksum;
+  };
+  struct Dir {
+    std::string_view name;
+    Checksum contents, metadata;
+  };
+  std::vector<File> files;
+  std::vector<Dir> dirs;
+};
+
 // Nothing: it may be sound all the same; libostree has to be asked, which also says what is wrong.
-std::optional<TreeLinks> ParseSoundDirTree(const void* data, size_t size);
+std::optional<DirTreeView> ParseSoundDirTree(const void* data, size_t size);
+
+// Of one whose structure was checked.
+DirTreeView ViewDirTree(GVariant* dirtree);
 
 }  // namespace ostree

@@ -79,15 +79,14 @@ PruneResult Prune(OstreeRepo* repo, const PruneOptions& options, TreeGraph& grap
   if (options.staticDeltas && !options.deleteCommit) return PruneDeltas(repo, options, cancellable);
   if (options.deleteCommit) DeleteCommit(repo, options, cancellable);
   auto commits = CommitsToKeep(repo, options, cancellable);
-  TreeObjects objects;
-  if (!options.commitOnly) objects = ReachableObjects(repo, commits, graph, cancellable);
-  auto reachable = ReachableTable(commits, objects);
+  KeptObjects kept{commits, {}};
+  if (!options.commitOnly) kept.trees = ReachableObjects(repo, commits, graph, cancellable);
   auto* sweep = options.dryRun ? CountSweep : Sweep;
-  if (options.rules.empty()) return sweep(repo, reachable.get(), options.commitOnly, cancellable);
+  if (options.rules.empty()) return sweep(repo, kept, options.commitOnly, cancellable);
 
   auto deltas = StaleDeltas(repo, commits, options.headDeltasOnly, cancellable);
-  auto tally = TallyPrune(repo, commits, reachable.get(), deltas, cancellable);
-  auto result = sweep(repo, reachable.get(), options.commitOnly, cancellable);
+  auto tally = TallyPrune(repo, kept, deltas, cancellable);
+  auto result = sweep(repo, kept, options.commitOnly, cancellable);
   if (!options.dryRun) RemoveDeltas(repo, deltas);
   result.tally = std::move(tally);
   return result;

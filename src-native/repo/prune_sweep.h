@@ -23,17 +23,23 @@ struct PruneResult {
   }
 };
 
-// libostree's set of the objects that are kept.
-Shared<GHashTable> ReachableTable(const KeptCommits& commits, const TreeObjects& objects);
+// The objects that stay.
+struct KeptObjects {
+  const KeptCommits& commits;
+  TreeObjects trees;
+
+  bool Has(const ObjectId& object) const;
+};
 
 // Each object that Sweep() would delete, with its size.
-using VisitUnreachable = std::function<void(OstreeObjectType type, const char* checksum, uint64_t size)>;
-void ForEachUnreachable(OstreeRepo* repo, GHashTable* reachable, const VisitUnreachable& visit,
+using VisitUnreachable = std::function<void(const ObjectId& object, uint64_t size)>;
+void ForEachUnreachable(OstreeRepo* repo, const KeptObjects& kept, const VisitUnreachable& visit,
                         GCancellable* cancellable);
 
 // What Sweep() would do. Deletes nothing, where libostree's own dry run deletes static deltas.
-PruneResult CountSweep(OstreeRepo* repo, GHashTable* reachable, bool commit_only, GCancellable* cancellable);
+PruneResult CountSweep(OstreeRepo* repo, const KeptObjects& kept, bool commit_only,
+                       GCancellable* cancellable);
 // The repository is locked.
-PruneResult Sweep(OstreeRepo* repo, GHashTable* reachable, bool commit_only, GCancellable* cancellable);
+PruneResult Sweep(OstreeRepo* repo, const KeptObjects& kept, bool commit_only, GCancellable* cancellable);
 
 }  // namespace ostree

@@ -54,14 +54,14 @@ uint64_t DeltaSize(OstreeRepo* repo, const DeltaName& name) {
   return bytes;
 }
 
-PruneTally TallyPrune(OstreeRepo* repo, const KeptCommits& commits, GHashTable* reachable,
-                      const std::vector<DeltaName>& deltas, GCancellable* cancellable) {
+PruneTally TallyPrune(OstreeRepo* repo, const KeptObjects& kept, const std::vector<DeltaName>& deltas,
+                      GCancellable* cancellable) {
   PruneTally tally;
-  for (const auto& [checksum, commit] : commits) tally.kept.push_back(checksum.Hex());
-  auto count = [&](OstreeObjectType type, const char* checksum, uint64_t size) {
-    CountObject(repo, type, checksum, size, tally);
+  for (const auto& [checksum, commit] : kept.commits) tally.kept.push_back(checksum.Hex());
+  auto count = [&](const ObjectId& object, uint64_t size) {
+    CountObject(repo, object.type, object.checksum.Hex(), size, tally);
   };
-  ForEachUnreachable(repo, reachable, count, cancellable);
+  ForEachUnreachable(repo, kept, count, cancellable);
   std::sort(tally.commits.begin(), tally.commits.end());
   for (const auto& delta : deltas) {
     tally.deltaNames.push_back(delta.name);

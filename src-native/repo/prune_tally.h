@@ -7,6 +7,8 @@
 
 namespace ostree {
 
+struct KeptObjects;
+
 struct Freed {
   uint64_t count = 0, bytes = 0;
 
@@ -36,8 +38,8 @@ struct PruneTally {
 };
 
 // Before anything is deleted. `deltas` are those that will be.
-PruneTally TallyPrune(OstreeRepo* repo, const KeptCommits& commits, GHashTable* reachable,
-                      const std::vector<DeltaName>& deltas, GCancellable* cancellable);
+PruneTally TallyPrune(OstreeRepo* repo, const KeptObjects& kept, const std::vector<DeltaName>& deltas,
+                      GCancellable* cancellable);
 
 // Deltas to commits that are not kept or, with `heads_only`, that no ref names.
 std::vector<DeltaName> StaleDeltas(OstreeRepo* repo, const KeptCommits& commits, bool heads_only,
