@@ -1,4 +1,4 @@
-import { mkdir, readFile, readdir, rm, writeFile } from 'node:fs/promises';
+import { mkdir, readFile, readdir, rm, symlink, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 
 import { execa } from 'execa';
@@ -135,6 +135,40 @@ describe('prune', () => {
     expect((await repo.fsck()).verdict).not.toBe('corrupt');
     expect(await cliFsck(theirs)).toBe(true);
     expect(await repo.prune(options)).toMatchObject({ pruned: 0, bytes: 0 });
+  });
+
+  // Of a reflink's payload, which the command has to be told to keep: a link of a file that stays, and of one that goes.
+  it('keeps and deletes what the command does in bare-user, payload links with it', async () => {
+    const cli = await cliRepo('bare-user');
+    await cli.ostree('config', 'set', 'core.payload-link-threshold', '1');
+    await cli.commit('main', { goes: 'goes', stays: 'stays', 'old/deep/file': 'old' });
+    const targets = ['/goes', '/stays'].map((path) => checksumsAt(cli.path, 'main', path));
+    const checksums = (await Promise.all(targets)).map(([checksum = '']) => checksum);
+    await cli.commit('main', { stays: 'stays', 'new/file': 'new' });
+    const repos = [await copyRepo(cli.path)];
+    for (const [i, target] of checksums.entries()) {
+      const digit = String(i);
+      const path = join(cli.path, 'objects', digit.repeat(2));
+      await mkdir(path, { recursive: true });
+      const name = join(path, `${digit.repeat(62)}.payload-link`);
+      await symlink(`../${target.slice(0, 2)}/${target.slice(2)}.file`, name);
+    }
+    repos.push(cli.path);
+    for (const ours of repos) {
+      const theirs = await copyRepo(ours);
+      await using repo = await Repo.open(ours);
+      const options = { refsOnly: true, depth: 0 };
+      const dry = await repo.prune({ ...options, dryRun: true });
+      const printed = await ostree(`--repo=${theirs}`, 'prune', '--refs-only', '--depth=0');
+      const result = await repo.prune(options);
+      expect(await remains(ours)).toEqual(await remains(theirs));
+      expect((await remains(ours)).filter((name) => name.endsWith('link'))).toHaveLength(
+        ours === cli.path ? 1 : 0,
+      );
+      expect(printed).toContain(`objects: ${result.total}\nDeleted ${result.pruned} objects`);
+      expect(result).toEqual(dry);
+      expect(await cliFsck(ours)).toBe(true);
+    }
   });
 
   it('counts bytes as they are on disk', async () => {
