@@ -4,9 +4,9 @@ import { setTimeout as sleep } from 'node:timers/promises';
 
 import { execa } from 'execa';
 
-import { ours } from './measure.js';
+import { keepWarm, ours } from './measure.js';
 import { newRow, type Row } from './row.js';
-import { changeSome, forgetFiles, warm } from './trees.js';
+import { changeSome, forgetFiles } from './trees.js';
 
 /** For so many milliseconds ext4 spares the inode of a deleted file, once that is written to the disk. */
 const DELETED = 61_000;
@@ -75,7 +75,7 @@ export class Context {
   async settle(...paths: string[]): Promise<void> {
     await sleep(Math.max(0, this.#discarded + DELETED - performance.now()));
     await forgetFiles();
-    for (const path of paths) await warm(path);
+    keepWarm(paths);
   }
 
   /** Made once a mode, and what it holds is the command's to judge. */
