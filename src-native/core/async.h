@@ -64,9 +64,9 @@ Napi::Value Async(Args& args, const std::shared_ptr<Executor>& executor, Fn fn) 
 
 // Progress of any type that crosses.
 template <class T>
-void Report(Job& job, T progress) {
+bool Report(Job& job, T progress) {
   auto shared = std::make_shared<T>(std::move(progress));
-  job.Report([shared](Napi::Env env) -> Napi::Value { return ToJs(env, *shared); });
+  return job.Report([shared](Napi::Env env) -> Napi::Value { return ToJs(env, *shared); });
 }
 
 }  // namespace ostree

@@ -96,16 +96,17 @@ bool Operation::End(State from, Outcome outcome) {
   return true;
 }
 
-void Operation::Report(MakeJs progress) {
-  if (!wants_progress_) return;
+bool Operation::Report(MakeJs progress) {
+  if (!wants_progress_) return true;
   {
     std::lock_guard lock(mutex_);
     progress_ = std::move(progress);
     auto now = std::chrono::steady_clock::now();
-    if (now - last_report_ < kProgressInterval) return;
+    if (now - last_report_ < kProgressInterval) return false;
     last_report_ = now;
   }
   doorbell_->Ring(shared_from_this());
+  return true;
 }
 
 MakeJs Operation::TakeProgress() {

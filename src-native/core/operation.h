@@ -32,8 +32,9 @@ class Job {
   virtual GCancellable* cancellable() const = 0;
   // True when somebody listens: progress need not be gathered otherwise.
   virtual bool wants_progress() const = 0;
-  // Only the latest value reaches JS, about ten times a second.
-  virtual void Report(MakeJs progress) = 0;
+  // Only the latest value reaches JS, about ten times a second. False: it came too soon after the last one,
+  // and is told only if another follows. Whoever may have nothing to say for long reports again.
+  virtual bool Report(MakeJs progress) = 0;
   // What the executor holds for this operation (a place at a gate); work that
   // outlives the operation, as a transaction does, keeps a copy.
   virtual std::shared_ptr<void> ticket() const = 0;
@@ -80,7 +81,7 @@ class Operation final : public Job, public std::enable_shared_from_this<Operatio
 
   GCancellable* cancellable() const override { return cancellable_.get(); }
   bool wants_progress() const override { return wants_progress_; }
-  void Report(MakeJs progress) override;
+  bool Report(MakeJs progress) override;
   void Abandon(Failure why) override;
   std::shared_ptr<void> ticket() const override;
 

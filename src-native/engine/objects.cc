@@ -6,7 +6,6 @@
 #include "core/hash.h"
 #include "engine/glob.h"
 #include "engine/links.h"
-#include "engine/sound_dirtree.h"
 
 namespace ostree {
 namespace {

@@ -2,11 +2,10 @@
 #pragma once
 
 #include <string>
-#include <vector>
 
 #include "core/ptr.h"
-#include "engine/checksum.h"
 #include "engine/metadata.h"
+#include "engine/sound_dirtree.h"
 
 namespace ostree {
 
@@ -16,18 +15,6 @@ Checksum ChecksumOf(GVariant* object);
 // Child number `index`, an `ay` with a checksum in it.
 Checksum ChecksumChild(GVariant* parent, size_t index);
 
-struct DirContents {
-  struct File {
-    std::string name;
-    Checksum checksum;
-  };
-  struct Dir {
-    std::string name;
-    Checksum contents, metadata;
-  };
-  std::vector<File> files;
-  std::vector<Dir> dirs;
-};
 DirContents ParseDirContents(GVariant* dirtree);
 DirContents LoadDirTree(OstreeRepo* repo, const Checksum& checksum);
 

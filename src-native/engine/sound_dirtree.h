@@ -6,6 +6,7 @@
 
 #include <cstddef>
 #include <optional>
+#include <string>
 #include <string_view>
 #include <vector>
 
@@ -13,19 +14,21 @@
 
 namespace ostree {
 
-// The names are the dirtree's own bytes.
-struct DirTreeView {
+template <class Name>
+struct DirEntries {
   struct File {
-    std::string_view name;
+    Name name;
     Checksum checksum;
   };
   struct Dir {
-    std::string_view name;
+    Name name;
     Checksum contents, metadata;
   };
   std::vector<File> files;
   std::vector<Dir> dirs;
 };
+using DirContents = DirEntries<std::string>;
+using DirTreeView = DirEntries<std::string_view>;  // the names are the dirtree's own bytes
 
 // Nothing: it may be sound all the same; libostree has to be asked, which also says what is wrong.
 std::optional<DirTreeView> ParseSoundDirTree(const void* data, size_t size);

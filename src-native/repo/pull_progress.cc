@@ -78,7 +78,7 @@ gboolean PullProgress::OnFirst(gpointer self) {
 
 void PullProgress::OnChanged(OstreeAsyncProgress*, gpointer data) {
   auto* self = static_cast<PullProgress*>(data);
-  if (self->job_.wants_progress()) Report(self->job_, self->Read());
+  if (self->job_.wants_progress()) self->untold_ = !Report(self->job_, self->Read());
 }
 
 PullState PullProgress::Read() {
@@ -124,6 +124,8 @@ void PullProgress::Tick() {
     return;
   }
   quiet_watch_ = nullptr;
+  // Where the server stalls, nothing changes any more.
+  if (untold_) untold_ = !Report(job_, Read());
   auto now = Clock::now();
   auto passed = now - std::exchange(last_tick_, now);
   auto bytes = ostree_async_progress_get_uint64(progress_.get(), "bytes-transferred");

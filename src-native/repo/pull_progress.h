@@ -107,6 +107,7 @@ class PullProgress {
   Rate rate_;
   uint64_t bytes_ = 0;
   bool asked_for_objects_ = false;
+  bool untold_ = false;  // the last report came too soon after the one before
   Clock::time_point last_tick_ = Clock::now();
   Clock::duration quiet_{};
 };
