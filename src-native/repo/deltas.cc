@@ -1,5 +1,7 @@
 #include "deltas.h"
 
+#include <optional>
+
 #include "core/validate.h"
 #include "delta_staging.h"
 #include "delta_superblock.h"
@@ -240,10 +242,13 @@ Napi::Value DeltaRemove(const Napi::CallbackInfo& info) {
     auto name = ParseDeltaName(text);
     auto writer = repo->OpenWriter(job.cancellable());
     if (!HasDelta(writer.get(), name)) throw Failure("NOT_FOUND", "Can't find delta " + text);
-    RemoveDelta(writer.get(), name);
     auto index = DeltaIndexPath(name.to);
-    if (faccessat(ostree_repo_get_dfd(writer.get()), index.c_str(), F_OK, 0) == 0)
-      Reindex(*repo, writer.get(), name.to, job.cancellable());
+    bool has_index = faccessat(ostree_repo_get_dfd(writer.get()), index.c_str(), F_OK, 0) == 0;
+    std::optional<RepoLockGuard> lock;
+    if (has_index) lock.emplace(*repo, writer, OSTREE_REPO_LOCK_SHARED, job.cancellable());
+    RemoveDelta(writer.get(), name);
+    // Not to be cancelled any more: the index names a delta that is gone.
+    if (has_index) Reindex(*repo, writer.get(), name.to, /* cancellable */ nullptr);
   });
 }
 
