@@ -144,12 +144,8 @@ Bytes ToBytes(GBytes* bytes) {
   return Bytes(data, data + size);
 }
 
-// ostree_repo_static_delta_reindex
-void Reindex(const Repo& repo, OstreeRepo* writer, const std::optional<std::string>& to,
-             GCancellable* cancellable) {
-  if (to) CheckChecksum(*to, "to");
-  CheckDeltaNames(writer, cancellable);
-  WaitForRepoLock(repo, writer, OSTREE_REPO_LOCK_SHARED, cancellable);
+// ostree_repo_static_delta_reindex. CheckDeltaNames() comes before.
+void Reindex(OstreeRepo* writer, const std::optional<std::string>& to, GCancellable* cancellable) {
   Try(ostree_repo_static_delta_reindex, writer, OSTREE_STATIC_DELTA_INDEX_FLAGS_NONE,
       to ? to->c_str() : nullptr, cancellable);
 }
@@ -222,14 +218,16 @@ Napi::Value DeltaIndexes(const Napi::CallbackInfo& info) {
                [repo](Job& job) { return ListDeltaIndexes(repo->reader().get(), job.cancellable()); });
 }
 
-// ostree_repo_static_delta_reindex
 Napi::Value DeltaReindex(const Napi::CallbackInfo& info) {
   Args args(info);
   auto repo = args.Handle<Repo>("repo");
   auto to = args.Next<std::optional<std::string>>("to");
   return Async(args, repo->UpdateWork(), [repo, to](Job& job) {
     auto writer = repo->OpenWriter(job.cancellable());
-    Reindex(*repo, writer.get(), to, job.cancellable());
+    if (to) CheckChecksum(*to, "to");
+    CheckDeltaNames(writer.get(), job.cancellable());
+    WaitForRepoLock(*repo, writer.get(), OSTREE_REPO_LOCK_SHARED, job.cancellable());
+    Reindex(writer.get(), to, job.cancellable());
   });
 }
 
@@ -245,10 +243,13 @@ Napi::Value DeltaRemove(const Napi::CallbackInfo& info) {
     auto index = DeltaIndexPath(name.to);
     bool has_index = faccessat(ostree_repo_get_dfd(writer.get()), index.c_str(), F_OK, 0) == 0;
     std::optional<RepoLockGuard> lock;
-    if (has_index) lock.emplace(*repo, writer, OSTREE_REPO_LOCK_SHARED, job.cancellable());
+    if (has_index) {
+      CheckDeltaNames(writer.get(), job.cancellable());
+      lock.emplace(*repo, writer, OSTREE_REPO_LOCK_SHARED, job.cancellable());
+    }
     RemoveDelta(writer.get(), name);
     // Not to be cancelled any more: the index names a delta that is gone.
-    if (has_index) Reindex(*repo, writer.get(), name.to, /* cancellable */ nullptr);
+    if (has_index) Reindex(writer.get(), name.to, /* cancellable */ nullptr);
   });
 }
 

@@ -347,6 +347,20 @@ describe('deltas.list, show, remove', () => {
     await expect(repo.deltas.show(name)).rejects.toMatchObject({ code: 'NOT_FOUND' });
   });
 
+  it('removes none whose index could not be made anew', async () => {
+    const { cli, repo, from, to, name } = await twoCommits();
+    await repo.deltas.generate({ from, to });
+    await repo.deltas.reindex();
+    await mkdir(join(cli.path, 'deltas/ab/c'), { recursive: true });
+    await writeFile(join(cli.path, 'deltas/ab/c/superblock'), 'x');
+    const failure = { code: 'CORRUPT', path: 'deltas/ab/c' };
+    await expect(repo.deltas.remove(name)).rejects.toMatchObject(failure);
+    expect(await readdir(deltaDirectory(cli.path, from, to))).toContain('superblock');
+    await rm(join(cli.path, 'deltas/ab'), { recursive: true });
+    await repo.deltas.remove(name);
+    expect(await repo.deltas.indexes()).toEqual([]);
+  });
+
   it.each([
     '',
     'x',
