@@ -20,6 +20,8 @@ interface Step {
   rows: Row[];
 }
 
+type OnStep = (step: Step) => Promise<void>;
+
 export interface Growth {
   home: string;
   runs: number;
@@ -28,7 +30,7 @@ export interface Growth {
   onStep: (table: string) => void;
 }
 
-async function measure(growth: Growth, count: number): Promise<Step> {
+async function measure(growth: Growth, count: number, onRows: OnStep): Promise<void> {
   const home = `${growth.home}/${count}`;
   await mkdir(home);
   await smallFiles(`${home}/tree`, count);
@@ -36,10 +38,10 @@ async function measure(growth: Growth, count: number): Promise<Step> {
   // The largest takes minutes a run, and one does not vary much.
   const runs = count > 50_000 ? 1 : growth.runs;
   const context = new Context(home, `${home}/tree`, runs, growth.quick, undefined, ROWS, true);
-  await commits(context, 'bare-user');
-  await fsck(context, 'bare-user');
-  await checkouts(context);
-  return { entries, rows: context.rows.filter(({ ours }) => ours.length > 0) };
+  for (const rows of [commits, fsck, checkouts]) {
+    await rows(context, 'bare-user');
+    await onRows({ entries, rows: context.rows.filter(({ ours }) => ours.length > 0) });
+  }
 }
 
 function anEntry(measured: Measured[], entries: number): string {
@@ -79,7 +81,7 @@ function series(steps: Step[], read: (row: Row, entries: number, command: boolea
   );
 }
 
-/** The files in bench/results/ are written after each step, for the last one takes long. */
+/** The files in bench/results/ are written after each group of rows, for the last step takes long. */
 async function writeResults(steps: Step[]): Promise<void> {
   await mkdir(RESULTS, { recursive: true });
   const measuredOn = await machine();
@@ -107,8 +109,13 @@ export async function runGrowth(growth: Growth): Promise<void> {
   const steps: Step[] = [];
   for (const count of STEPS) {
     if (count * growth.scale < 100) continue;
-    steps.push(await measure(growth, Math.round(count * growth.scale)));
-    growth.onStep(markdownTable(table(steps.slice(-1))));
-    if (!growth.quick) await writeResults(steps);
+    let step: Step | undefined;
+    await measure(growth, Math.round(count * growth.scale), async (sofar) => {
+      step = sofar;
+      if (!growth.quick) await writeResults([...steps, step]);
+    });
+    if (!step) continue;
+    steps.push(step);
+    growth.onStep(markdownTable(table([step])));
   }
 }

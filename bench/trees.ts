@@ -79,7 +79,8 @@ export async function forgetFiles(): Promise<void> {
   if (process.getuid?.() === 0) await writeFile('/proc/sys/vm/drop_caches', '3').catch(() => undefined);
 }
 
-/** Into the page cache. */
+/** Into the page cache, by several readers: from a disk one file after the other takes long. */
 export async function warm(path: string): Promise<void> {
-  await execa('find', [path, '-type', 'f', '-exec', 'cat', '{}', '+'], { stdout: 'ignore' });
+  const files = execa('find', [path, '-type', 'f', '-print0'], { buffer: false });
+  await files.pipe('xargs', ['-0', '-r', '-n', '1000', '-P', '8', 'cat'], { stdout: 'ignore' });
 }

@@ -6,6 +6,7 @@
 #include <cerrno>
 #include <chrono>
 #include <memory>
+#include <ranges>
 
 #include "engine/checkout_work.h"
 #include "engine/load_metadata.h"
@@ -152,13 +153,13 @@ void Checkout::Push(const std::vector<Step>& steps) {
   changed_.notify_all();
 }
 
-CheckoutDir& Checkout::AddDir(CheckoutDir* parent, std::string name, std::string contents,
+CheckoutDir& Checkout::AddDir(CheckoutDir* parent, std::string_view name, std::string contents,
                               std::string metadata) {
   std::lock_guard lock(mutex_);
   auto& dir = dirs_.emplace_back();
   dir.parent = parent;
   dir.disk.parent = parent ? &parent->disk : nullptr;
-  dir.disk.name = std::move(name);
+  dir.disk.name = name;
   dir.disk.depth = parent ? parent->disk.depth + 1 : 0;
   dir.contents = std::move(contents);
   dir.metadata = std::move(metadata);
@@ -174,7 +175,7 @@ std::optional<Checkout::Step> Checkout::Enter(Tools& tools, CheckoutDir& dir) {
   Shared<GVariant> xattrs;
   LoadDirMeta(dir, xattrs);
   auto hides_all = [](const auto& file) { return file.name == kOpaqueWhiteout; };
-  bool is_opaque = plan_.whiteouts && std::any_of(now.files.begin(), now.files.end(), hides_all);
+  bool is_opaque = plan_.whiteouts && std::ranges::any_of(now.entries.files, hides_all);
   xattrs = Kept(xattrs);
   Make(tools, dir, is_opaque, xattrs);
   counts_.directories++;
@@ -182,13 +183,13 @@ std::optional<Checkout::Step> Checkout::Enter(Tools& tools, CheckoutDir& dir) {
     UpdateXattrs(tools, dir, xattrs);
     return EnterUpdate(tools, dir, std::move(now));
   }
-  dir.files = std::move(now.files);
-  size_t files = dir.files.size();
+  dir.tree = std::move(now);
+  size_t files = dir.tree.entries.files.size();
   tally_.Found(files);
 
   std::vector<Step> steps;
-  for (auto child = now.dirs.rbegin(); child != now.dirs.rend(); ++child) {
-    auto& added = AddDir(&dir, child->name, child->contents.Hex(), child->metadata.Hex());
+  for (const auto& child : dir.tree.entries.dirs | std::views::reverse) {
+    auto& added = AddDir(&dir, child.name, child.contents.Hex(), child.metadata.Hex());
     steps.push_back({.dir = &added});
   }
   // A whiteout removes what files before it, and not what directories after it, have put there.
@@ -212,8 +213,8 @@ std::optional<Checkout::Step> Checkout::PushAllButFirst(std::vector<Step> steps)
   return first;
 }
 
-DirContents Checkout::Load(const std::string& dirtree) const {
-  return ParseDirContents(LoadMetadata(repo_, OSTREE_OBJECT_TYPE_DIR_TREE, dirtree, cancellable_).get());
+LoadedDirTree Checkout::Load(const std::string& dirtree) const {
+  return LoadDirTreeView(repo_, dirtree, cancellable_);
 }
 
 void Checkout::LoadDirMeta(CheckoutDir& dir, Shared<GVariant>& xattrs) {
@@ -269,14 +270,14 @@ void Checkout::PlaceFiles(Tools& tools, CheckoutDir& dir, size_t begin, size_t e
   if (begin == end) return;
   int fd = tools.opener.Open(dir.disk);
   for (size_t i = begin; i < end; i++) {
-    const auto& [name, checksum] = dir.files[i];
-    if (!Skips(dir, &name)) tools.placer.Place(fd, dir.disk, name, checksum.Hex());
+    const auto& [name, checksum] = dir.tree.entries.files[i];
+    if (!Skips(dir, name)) tools.placer.Place(fd, dir.disk, std::string(name), checksum.Hex());
   }
 }
 
 void Checkout::Done(Tools& tools, CheckoutDir* dir) {
   for (; dir && --dir->open == 0; dir = dir->parent) {
-    std::vector<DirContents::File>().swap(dir->files);
+    dir->tree = {};
     Finish(tools, *dir);
   }
 }
@@ -303,13 +304,13 @@ Xattrs Checkout::Kept(const Xattrs& xattrs) const {
   return plan_.drops_stored_labels ? WithoutLabel(xattrs) : xattrs;
 }
 
-bool Checkout::Skips(const CheckoutDir& dir, const std::string* file) const {
+bool Checkout::Skips(const CheckoutDir& dir, std::string_view file) const {
   if (skips_.empty()) return false;
-  std::vector<const std::string*> names;
-  if (file) names.push_back(file);
-  for (auto* at = &dir; at->parent; at = at->parent) names.push_back(&at->disk.name);
+  std::vector<std::string_view> names;
+  if (!file.empty()) names.push_back(file);
+  for (auto* at = &dir; at->parent; at = at->parent) names.push_back(at->disk.name);
   std::string path;
-  for (; !names.empty(); names.pop_back()) path += "/" + *names.back();
+  for (; !names.empty(); names.pop_back()) path.append("/").append(names.back());
   return skips_.Has(path.empty() ? "/" : path);
 }
 

@@ -15,25 +15,26 @@
 namespace ostree {
 namespace {
 
-using File = DirContents::File;
-using Dir = DirContents::Dir;
+using File = DirTreeView::File;
+using Dir = DirTreeView::Dir;
 
-constexpr auto kName = [](const auto& entry) -> const std::string& { return entry.name; };
+constexpr auto kName = [](const auto& entry) { return entry.name; };
 constexpr auto kFile = [](const File& file) { return std::tie(file.name, file.checksum); };
 constexpr auto kDir = [](const Dir& dir) { return std::tie(dir.name, dir.contents, dir.metadata); };
 
 // By name, and the first of each: a damaged tree may have one twice.
 template <class Entry>
 void Sort(std::vector<Entry>& entries) {
+  if (std::ranges::is_sorted(entries, std::ranges::less_equal(), kName)) return;
   std::ranges::stable_sort(entries, {}, kName);
   auto same = [](const Entry& a, const Entry& b) { return a.name == b.name; };
   entries.erase(std::unique(entries.begin(), entries.end(), same), entries.end());
 }
 
-DirContents Sorted(DirContents contents) {
-  Sort(contents.files);
-  Sort(contents.dirs);
-  return contents;
+LoadedDirTree Sorted(LoadedDirTree tree) {
+  Sort(tree.entries.files);
+  Sort(tree.entries.dirs);
+  return tree;
 }
 
 // What the others are without, by what `key` takes of an entry: its name first.
@@ -46,7 +47,7 @@ std::vector<Entry> Without(const std::vector<Entry>& entries, const std::vector<
 
 // Null: it is not there.
 template <class Entry>
-const Entry* Find(const std::vector<Entry>& entries, const std::string& name) {
+const Entry* Find(const std::vector<Entry>& entries, std::string_view name) {
   auto found = std::ranges::lower_bound(entries, name, {}, kName);
   return found != entries.end() && found->name == name ? &*found : nullptr;
 }
@@ -59,25 +60,24 @@ std::string NameAt(GVariant* xattrs, size_t index) {
 
 }  // namespace
 
-std::optional<Checkout::Step> Checkout::EnterUpdate(Tools& tools, CheckoutDir& dir, DirContents contents) {
-  auto now = Sorted(std::move(contents));
-  auto before = Sorted(Load(dir.old_contents));
+std::optional<Checkout::Step> Checkout::EnterUpdate(Tools& tools, CheckoutDir& dir, LoadedDirTree tree) {
+  auto new_tree = Sorted(std::move(tree)), old_tree = Sorted(Load(dir.old_contents));
+  const auto &now = new_tree.entries, &before = old_tree.entries;
   int fd = tools.opener.Open(dir.disk);
   dir.updated = true;
   OpenForChanges(fd, dir);
 
-  for (const auto& file : Without(before.files, now.files, kName))
-    if (!Skips(dir, &file.name)) RemoveFile(fd, dir, file.name);
+  RemoveFiles(fd, dir, Without(before.files, now.files, kName));
   std::vector<Step> steps;
   for (const auto& file : Without(now.files, before.files, kFile)) {
-    if (Skips(dir, &file.name)) continue;
+    if (Skips(dir, file.name)) continue;
     tally_.Found(1);
     if (auto* old = Find(before.dirs, file.name)) {
-      auto& removal = AddRemoval(dir, old->name, old->contents.Hex());
+      auto& removal = AddRemoval(dir, *old);
       removal.replacement = file.checksum.Hex();
       steps.push_back({.dir = &removal});
     } else {
-      tools.placer.Place(fd, dir.disk, file.name, file.checksum.Hex());
+      tools.placer.Place(fd, dir.disk, std::string(file.name), file.checksum.Hex());
     }
   }
   for (const auto& child : Without(now.dirs, before.dirs, kDir)) {
@@ -89,8 +89,7 @@ std::optional<Checkout::Step> Checkout::EnterUpdate(Tools& tools, CheckoutDir& d
     steps.push_back({.dir = &added});
   }
   for (const auto& child : Without(before.dirs, now.dirs, kName))
-    if (!Find(now.files, child.name))
-      steps.push_back({.dir = &AddRemoval(dir, child.name, child.contents.Hex())});
+    if (!Find(now.files, child.name)) steps.push_back({.dir = &AddRemoval(dir, child)});
   dir.open += steps.size();
   return PushAllButFirst(std::move(steps));
 }
@@ -111,11 +110,9 @@ std::optional<Checkout::Step> Checkout::EnterRemoval(Tools& tools, CheckoutDir& 
   dir.mode = OpenForChanges(fd, dir);
 
   auto before = Sorted(Load(dir.old_contents));
-  for (const auto& file : before.files)
-    if (!Skips(dir, &file.name)) RemoveFile(fd, dir, file.name);
+  RemoveFiles(fd, dir, before.entries.files);
   std::vector<Step> steps;
-  for (const auto& child : before.dirs)
-    steps.push_back({.dir = &AddRemoval(dir, child.name, child.contents.Hex())});
+  for (const auto& child : before.entries.dirs) steps.push_back({.dir = &AddRemoval(dir, child)});
   dir.open += steps.size();
   return PushAllButFirst(std::move(steps));
 }
@@ -140,10 +137,15 @@ void Checkout::FinishRemoval(Tools& tools, CheckoutDir& dir) {
   if (!dir.replacement.empty()) tools.placer.Place(parent, dir.parent->disk, name, dir.replacement);
 }
 
-CheckoutDir& Checkout::AddRemoval(CheckoutDir& parent, const std::string& name, const std::string& contents) {
-  auto& dir = AddDir(&parent, name, {}, {});
-  dir.old_contents = contents;
+CheckoutDir& Checkout::AddRemoval(CheckoutDir& parent, const DirTreeView::Dir& child) {
+  auto& dir = AddDir(&parent, child.name, {}, {});
+  dir.old_contents = child.contents.Hex();
   return dir;
+}
+
+void Checkout::RemoveFiles(int fd, const CheckoutDir& dir, const std::vector<DirTreeView::File>& files) {
+  for (const auto& file : files)
+    if (!Skips(dir, file.name)) RemoveFile(fd, dir, std::string(file.name));
 }
 
 void Checkout::RemoveFile(int fd, const CheckoutDir& dir, const std::string& name) {

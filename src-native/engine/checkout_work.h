@@ -8,11 +8,13 @@
 #include <mutex>
 #include <optional>
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include "core/task_group.h"
 #include "engine/checkout_plan.h"
 #include "engine/disk.h"
+#include "engine/load_metadata.h"
 #include "engine/objects.h"
 #include "engine/place_file.h"
 #include "engine/plan.h"
@@ -30,8 +32,8 @@ struct Means {
 struct CheckoutDir {
   CheckoutDir* parent = nullptr;
   DiskDir disk;
-  std::string contents, metadata;        // checksums
-  std::vector<DirContents::File> files;  // while they are being placed
+  std::string contents, metadata;  // checksums
+  LoadedDirTree tree;              // while its files are being placed
   uint32_t uid = 0, gid = 0, mode = 0;
   bool existed = false, skipped = false;
   // Of an update: what the destination is a checkout of, where that has this directory. Without contents of
@@ -79,24 +81,25 @@ class Checkout {
   void Push(const std::vector<Step>& steps);
   std::optional<Step> Enter(Tools& tools, CheckoutDir& dir);
   std::optional<Step> PushAllButFirst(std::vector<Step> steps);
-  DirContents Load(const std::string& dirtree) const;
+  LoadedDirTree Load(const std::string& dirtree) const;
   void LoadDirMeta(CheckoutDir& dir, Shared<GVariant>& xattrs);
   void CheckNoCycle(const CheckoutDir& dir);
   void Make(Tools& tools, CheckoutDir& dir, bool is_opaque, const Xattrs& xattrs);
   void PlaceFiles(Tools& tools, CheckoutDir& dir, size_t begin, size_t end);
   void Done(Tools& tools, CheckoutDir* dir);
   void Finish(Tools& tools, CheckoutDir& dir);
-  CheckoutDir& AddDir(CheckoutDir* parent, std::string name, std::string contents, std::string metadata);
-  bool Skips(const CheckoutDir& dir, const std::string* file = nullptr) const;
+  CheckoutDir& AddDir(CheckoutDir* parent, std::string_view name, std::string contents, std::string metadata);
+  bool Skips(const CheckoutDir& dir, std::string_view file = {}) const;
   Xattrs Kept(const Xattrs& xattrs) const;
 
   // Updates: checkout_update.cc
-  std::optional<Step> EnterUpdate(Tools& tools, CheckoutDir& dir, DirContents contents);
+  std::optional<Step> EnterUpdate(Tools& tools, CheckoutDir& dir, LoadedDirTree now);
   std::optional<Step> EnterRemoval(Tools& tools, CheckoutDir& dir);
   void UpdateXattrs(Tools& tools, CheckoutDir& dir, const Xattrs& xattrs);
   uint32_t OpenForChanges(int fd, const CheckoutDir& dir);
   void RemoveFile(int fd, const CheckoutDir& dir, const std::string& name);
-  CheckoutDir& AddRemoval(CheckoutDir& parent, const std::string& name, const std::string& contents);
+  void RemoveFiles(int fd, const CheckoutDir& dir, const std::vector<DirTreeView::File>& files);
+  CheckoutDir& AddRemoval(CheckoutDir& parent, const DirTreeView::Dir& child);
   void FinishRemoval(Tools& tools, CheckoutDir& dir);
 
   const CheckoutPlan& plan_;

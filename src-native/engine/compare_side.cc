@@ -67,12 +67,13 @@ class CommitSideOf final : public Side {
 
   std::vector<SideEntry> List(SideDir& dir) override {
     ThrowIfCancelled(cancellable_);
-    auto object = LoadMetadata(repo_, OSTREE_OBJECT_TYPE_DIR_TREE, dir.contents->Hex(), cancellable_);
-    auto contents = ParseDirContents(object.get());
+    auto tree = LoadDirTreeView(repo_, dir.contents->Hex(), cancellable_);
     std::vector<SideEntry> entries;
-    for (auto& file : contents.files) entries.push_back({std::move(file.name), false, file.checksum, {}});
-    for (auto& child : contents.dirs)
-      entries.push_back({std::move(child.name), true, child.metadata, child.contents});
+    entries.reserve(tree.entries.files.size() + tree.entries.dirs.size());
+    for (const auto& file : tree.entries.files)
+      entries.push_back({std::string(file.name), false, file.checksum, {}});
+    for (const auto& child : tree.entries.dirs)
+      entries.push_back({std::string(child.name), true, child.metadata, child.contents});
     SortByName(entries);
     return entries;
   }

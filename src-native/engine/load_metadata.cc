@@ -2,7 +2,6 @@
 
 #include "core/variant.h"
 #include "engine/loose.h"
-#include "engine/sound_dirtree.h"
 
 namespace ostree {
 namespace {
@@ -41,6 +40,17 @@ Shared<GBytes> ReadStaged(OstreeRepo* repo, OstreeObjectType type, const std::st
   return Shared<GBytes>::Take(Try(g_input_stream_read_bytes, stream.get(), size, cancellable));
 }
 
+Shared<GVariant> Checked(OstreeObjectType type, const std::string& checksum, GBytes* bytes) {
+  auto object = Shared<GVariant>::Share(
+      g_variant_new_from_bytes(ostree_metadata_variant_type(type), bytes, /* trusted */ FALSE));
+  try {
+    CheckStructure(type, object.get());
+  } catch (const Failure& failure) {
+    throw CorruptObject(type, checksum, failure.message);
+  }
+  return object;
+}
+
 Shared<GVariant> Child(GVariant* object, size_t index) {
   return Shared<GVariant>::Take(g_variant_get_child_value(object, index));
 }
@@ -64,15 +74,17 @@ Shared<GBytes> LoadMetadataBytes(OstreeRepo* repo, OstreeObjectType type, const 
 
 Shared<GVariant> LoadMetadata(OstreeRepo* repo, OstreeObjectType type, const std::string& checksum,
                               GCancellable* cancellable) {
+  return Checked(type, checksum, LoadMetadataBytes(repo, type, checksum, cancellable).get());
+}
+
+LoadedDirTree LoadDirTreeView(OstreeRepo* repo, const std::string& checksum, GCancellable* cancellable) {
+  constexpr auto type = OSTREE_OBJECT_TYPE_DIR_TREE;
   auto bytes = LoadMetadataBytes(repo, type, checksum, cancellable);
-  auto object = Shared<GVariant>::Share(
-      g_variant_new_from_bytes(ostree_metadata_variant_type(type), bytes.get(), /* trusted */ FALSE));
-  try {
-    CheckStructure(type, object.get());
-  } catch (const Failure& failure) {
-    throw CorruptObject(type, checksum, failure.message);
-  }
-  return object;
+  gsize size = 0;
+  auto* data = g_bytes_get_data(bytes.get(), &size);
+  if (auto entries = ParseSoundDirTree(data, size)) return {bytes, std::move(*entries)};
+  auto entries = ViewDirTree(Checked(type, checksum, bytes.get()).get());
+  return {bytes, std::move(entries)};
 }
 
 std::string ChecksumAt(GVariant* object, size_t index) {

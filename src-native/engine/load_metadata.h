@@ -6,6 +6,7 @@
 #include <string>
 
 #include "engine/loose.h"
+#include "engine/sound_dirtree.h"
 
 namespace ostree {
 
@@ -17,6 +18,13 @@ Shared<GBytes> LoadMetadataBytes(OstreeRepo* repo, OstreeObjectType type, const 
 // A commit, dirtree or dirmeta that libostree's own check of its structure has passed; CORRUPT otherwise.
 Shared<GVariant> LoadMetadata(OstreeRepo* repo, OstreeObjectType type, const std::string& checksum,
                               GCancellable* cancellable);
+
+// A dirtree that was checked likewise, and what is in it: the names are its own bytes.
+struct LoadedDirTree {
+  Shared<GBytes> bytes;
+  DirTreeView entries;
+};
+LoadedDirTree LoadDirTreeView(OstreeRepo* repo, const std::string& checksum, GCancellable* cancellable);
 
 // The checksum that a checked object has as its child number `index`, in hex.
 std::string ChecksumAt(GVariant* object, size_t index);

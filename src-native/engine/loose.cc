@@ -51,7 +51,9 @@ Shared<GBytes> ReadStart(int fd, size_t size) {
     if (count == 0) break;
     done += static_cast<size_t>(count);
   }
-  return Shared<GBytes>::Take(g_bytes_new(data.get(), done));
+  auto free = [](void* bytes) { delete[] static_cast<uint8_t*>(bytes); };
+  auto* bytes = data.release();
+  return Shared<GBytes>::Take(g_bytes_new_with_free_func(bytes, done, free, bytes));
 }
 
 }  // namespace ostree
