@@ -1,21 +1,20 @@
 // Checkouts: by hard links, copied from an archive, and updated in place.
 import { execa } from 'execa';
 
-import { type Context, same } from './context.js';
+import { alternating, type Context, same } from './context.js';
 import { bindings, command, ours } from './measure.js';
 
 /** Only root may give files to others. */
 const unprivileged = process.getuid?.() !== 0;
 
-/** Everything but the content. Hard links to the same objects are the same content. */
+/** Everything but the content. Hard links to the same objects are the same content; empty files are none. */
 async function listing(path: string, inodes: boolean): Promise<string[]> {
-  const format = `%P %y %m %U %G %l ${inodes ? '%i' : '%s'}\\n`;
+  const format = '%P %y %m %U %G %l';
+  const linked = ['!', '-type', 'd', '-size', '+0'];
   const { stdout } = await execa(
     'find',
-    [path, '-mindepth', '1', '!', '-type', 'd', '-size', '+0', '-printf', format],
-    {
-      maxBuffer: 1 << 30,
-    },
+    [path, ...linked, '-printf', `${format} ${inodes ? '%i' : '%s'}\\n`, '-o', '-printf', `${format}\\n`],
+    { maxBuffer: 1 << 30 },
   );
   return stdout
     .split('\n')
@@ -41,8 +40,12 @@ async function hardLinks(context: Context): Promise<void> {
   for (let run = 0; run < context.runs; run++) {
     const theirs = context.fresh('out-theirs');
     const mine = context.fresh('out-mine');
-    row.command.push(await command('ostree', `--repo=${repo}`, 'checkout', '-U', '-H', 'bench', theirs));
-    row.ours.push(await ours('checkout', { repo, destination: mine, userMode: true, hardlinks: true }));
+    await alternating(
+      run,
+      row,
+      () => command('ostree', `--repo=${repo}`, 'checkout', '-U', '-H', 'bench', theirs),
+      () => ours('checkout', { repo, destination: mine, userMode: true, hardlinks: true }),
+    );
     await sameTrees(theirs, mine, true);
     row.floor?.times.push(await floor('-al', context.tree, context.fresh('out-floor')));
     if (!context.python) continue;
@@ -62,10 +65,12 @@ async function copies(context: Context): Promise<void> {
   for (let run = 0; run < context.runs; run++) {
     const theirs = context.fresh('out-theirs');
     const mine = context.fresh('out-mine');
-    row.command.push(
-      await command('ostree', `--repo=${repo}`, 'checkout', ...user, '--disable-cache', 'bench', theirs),
+    await alternating(
+      run,
+      row,
+      () => command('ostree', `--repo=${repo}`, 'checkout', ...user, '--disable-cache', 'bench', theirs),
+      () => ours('checkout', { repo, destination: mine, userMode: unprivileged }),
     );
-    row.ours.push(await ours('checkout', { repo, destination: mine, userMode: unprivileged }));
     await sameTrees(theirs, mine, false);
     row.floor?.times.push(await floor('-a', context.tree, context.fresh('out-floor')));
   }
@@ -82,8 +87,12 @@ async function updates(context: Context): Promise<void> {
     const mine = context.fresh('out-mine');
     const options = { repo, destination: mine, userMode: true, hardlinks: true };
     await ours('checkout', { ...options, rev: old });
-    row.command.push(await command('ostree', `--repo=${repo}`, 'checkout', '-U', '-H', head, theirs));
-    row.ours.push(await ours('checkout', { ...options, rev: head, from: old }));
+    await alternating(
+      run,
+      row,
+      () => command('ostree', `--repo=${repo}`, 'checkout', '-U', '-H', head, theirs),
+      () => ours('checkout', { ...options, rev: head, from: old }),
+    );
     await sameTrees(theirs, mine, true);
   }
 }

@@ -1,7 +1,7 @@
 // What reads or removes a repository's objects: fsck, diff, prune.
 import { execa } from 'execa';
 
-import { type Context, ostree, same } from './context.js';
+import { alternating, type Context, objects, ostree, same } from './context.js';
 import { command, ours } from './measure.js';
 
 export async function fsck(context: Context, mode: string): Promise<void> {
@@ -10,8 +10,12 @@ export async function fsck(context: Context, mode: string): Promise<void> {
   const row = context.row('fsck', mode);
   await context.settle(path);
   for (let run = 0; run < context.runs; run++) {
-    row.command.push(await command('ostree', `--repo=${path}`, 'fsck', '--quiet')); // fails unless all is well
-    row.ours.push(await ours('fsck', { repo: path }));
+    await alternating(
+      run,
+      row,
+      () => command('ostree', `--repo=${path}`, 'fsck', '--quiet'), // fails unless all is well
+      () => ours('fsck', { repo: path }),
+    );
     same('the verdicts', row.ours.at(-1)?.result?.['verdict'], 'ok');
   }
 }
@@ -23,17 +27,14 @@ export async function diff(context: Context, mode: string): Promise<void> {
   await context.settle(path);
   const lines = (await ostree(path, 'diff', old, head)).trim().split('\n').length;
   for (let run = 0; run < context.runs; run++) {
-    row.command.push(await command('ostree', `--repo=${path}`, 'diff', old, head));
-    row.ours.push(await ours('diff', { repo: path, from: old, to: head }));
+    await alternating(
+      run,
+      row,
+      () => command('ostree', `--repo=${path}`, 'diff', old, head),
+      () => ours('diff', { repo: path, from: old, to: head }),
+    );
     same('the numbers of differences', row.ours.at(-1)?.result?.['lines'], lines);
   }
-}
-
-async function objects(repo: string): Promise<string[]> {
-  const { stdout } = await execa('find', [`${repo}/objects`, '-type', 'f', '-printf', '%P\\n'], {
-    maxBuffer: 1 << 30,
-  });
-  return stdout.split('\n').sort();
 }
 
 /** The same copy of a repository twice: hard links do, for both only unlink. */
@@ -46,6 +47,7 @@ async function prunedCopies(
   if (!context.wants(mode, work)) return;
   const { path } = await context.twoCommits(mode);
   const row = context.row(work, mode);
+  await context.settle(path); // which has the copies' files
   for (let run = 0; run < context.runs; run++) {
     const copies = [context.fresh('theirs'), context.fresh('mine')] as const;
     for (const copy of copies) {
@@ -53,8 +55,12 @@ async function prunedCopies(
       await execa('cp', ['-a', '--remove-destination', `${path}/config`, copy]);
       await prepare(copy);
     }
-    row.command.push(await command('ostree', `--repo=${copies[0]}`, 'prune', '--refs-only', '--depth=0'));
-    row.ours.push(await ours('prune', { repo: copies[1] }));
+    await alternating(
+      run,
+      row,
+      () => command('ostree', `--repo=${copies[0]}`, 'prune', '--refs-only', '--depth=0'),
+      () => ours('prune', { repo: copies[1] }),
+    );
     same('what is left', await objects(copies[0]), await objects(copies[1]));
   }
 }

@@ -4,7 +4,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 
 import { execa } from 'execa';
 
-import { keepWarm, ours } from './measure.js';
+import { keepWarm, type Measured, ours } from './measure.js';
 import { newRow, type Row } from './row.js';
 import { changeSome, forgetFiles } from './trees.js';
 
@@ -62,6 +62,7 @@ export class Context {
 
   /** What the rows so far have left behind. Not between the runs of a row: settle() has to come after it. */
   async discard(): Promise<void> {
+    keepWarm([]);
     await execa('rm', ['-rf', ...this.#left.splice(0)]);
     await execa('sync');
     this.#discarded = performance.now();
@@ -93,6 +94,25 @@ export class Context {
     this.#pairs.set(mode, pair);
     return pair;
   }
+}
+
+/** Each side comes first in turn. */
+export async function alternating(
+  run: number,
+  row: Row,
+  theirs: () => Promise<Measured>,
+  mine: () => Promise<Measured>,
+): Promise<void> {
+  const sides = [async () => row.command.push(await theirs()), async () => row.ours.push(await mine())];
+  for (const side of run % 2 ? sides.toReversed() : sides) await side();
+}
+
+/** The names of a repository's objects. */
+export async function objects(repo: string): Promise<string[]> {
+  const { stdout } = await execa('find', [`${repo}/objects`, '-type', 'f', '-printf', '%P\\n'], {
+    maxBuffer: 1 << 30,
+  });
+  return stdout.split('\n').sort();
 }
 
 export async function ostree(repo: string, ...args: string[]): Promise<string> {

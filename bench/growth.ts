@@ -1,5 +1,6 @@
 // How time and memory grow with the number of entries.
 import { mkdir, writeFile } from 'node:fs/promises';
+import { pathToFileURL } from 'node:url';
 
 import { Context } from './context.js';
 import { checkouts } from './checkouts.js';
@@ -81,28 +82,28 @@ function series(steps: Step[], read: (row: Row, entries: number, command: boolea
   );
 }
 
-/** The files in bench/results/ are written after each group of rows, for the last step takes long. */
-async function writeResults(steps: Step[]): Promise<void> {
-  await mkdir(RESULTS, { recursive: true });
+async function writeResults(directory: URL, steps: Step[]): Promise<void> {
+  await mkdir(directory, { recursive: true });
   const measuredOn = await machine();
+  const date = new Date().toISOString().slice(0, 10);
   const text = [
     '# Growth',
-    `${measuredOn}, ${new Date().toISOString().slice(0, 10)}. Files of 10 to 509 bytes, 100 to a directory; bare-user; medians, of one run beyond 50,000 entries.`,
+    `${measuredOn}, ${date}. Files of 10 to 509 bytes, 100 to a directory; bare-user; medians, of one run beyond 50,000 entries.`,
     markdownTable(table(steps)),
   ];
-  await writeFile(new URL('growth.md', RESULTS), `${text.join('\n\n')}\n`);
+  await writeFile(new URL('growth.md', directory), `${text.join('\n\n')}\n`);
   await writeFile(
-    new URL('growth.json', RESULTS),
-    `${JSON.stringify({ machine: measuredOn, steps }, null, 2)}\n`,
+    new URL('growth.json', directory),
+    `${JSON.stringify({ machine: measuredOn, date, steps }, null, 2)}\n`,
   );
   const perEntry = series(steps, ({ command: theirs, ours }, entries, command) =>
     Number(((medianOf(command ? theirs : ours) * 1000) / entries).toFixed(2)),
   );
-  await writeFile(new URL('growth.svg', RESULTS), lines('Time an entry', 'µs an entry', perEntry));
+  await writeFile(new URL('growth.svg', directory), lines('Time an entry', 'µs an entry', perEntry));
   const memory = series(steps, ({ command: theirs, ours }, _entries, command) =>
     Number((medianOf(command ? theirs : ours, (m) => m.memory) / 1e6).toFixed(0)),
   );
-  await writeFile(new URL('growth-memory.svg', RESULTS), lines('Peak memory', 'MB', memory));
+  await writeFile(new URL('growth-memory.svg', directory), lines('Peak memory', 'MB', memory));
 }
 
 export async function runGrowth(growth: Growth): Promise<void> {
@@ -112,10 +113,12 @@ export async function runGrowth(growth: Growth): Promise<void> {
     let step: Step | undefined;
     await measure(growth, Math.round(count * growth.scale), async (sofar) => {
       step = sofar;
-      if (!growth.quick) await writeResults([...steps, step]);
+      // The last step takes long: of a run that does not come to its end, the rows so far are there.
+      await writeResults(pathToFileURL(`${growth.home}/so-far/`), [...steps, step]);
     });
     if (!step) continue;
     steps.push(step);
     growth.onStep(markdownTable(table([step])));
   }
+  if (!growth.quick) await writeResults(RESULTS, steps);
 }

@@ -1,12 +1,9 @@
 // Pulls of a whole commit: over HTTP from nginx, and from a repository of this machine.
 import { join } from 'node:path';
 
-import { execa } from 'execa';
-
-import { type Context, ostree, same } from './context.js';
-import { command, type Measured, ours } from './measure.js';
+import { alternating, type Context, objects, ostree, same } from './context.js';
+import { command, ours } from './measure.js';
 import { serve } from './nginx.js';
-import type { Row } from './row.js';
 
 async function destination(context: Context, name: string, url?: string): Promise<string> {
   const path = await context.freshRepo(name, 'bare-user');
@@ -15,23 +12,9 @@ async function destination(context: Context, name: string, url?: string): Promis
   return path;
 }
 
-/** Each side comes first in turn. */
-async function alternating(
-  run: number,
-  row: Row,
-  theirs: () => Promise<Measured>,
-  mine: () => Promise<Measured>,
-): Promise<void> {
-  const sides = [async () => row.command.push(await theirs()), async () => row.ours.push(await mine())];
-  for (const side of run % 2 ? sides.toReversed() : sides) await side();
-}
-
 async function sameCommits(theirs: string, mine: string, ref: string, last: boolean): Promise<void> {
   same('the commits', await ostree(theirs, 'rev-parse', ref), await ostree(mine, 'rev-parse', ref));
-  const count = async (repo: string) =>
-    (await execa('find', [`${repo}/objects`, '-type', 'f', '-printf', '.'], { maxBuffer: 1 << 30 })).stdout
-      .length;
-  same('the numbers of objects', await count(theirs), await count(mine));
+  same('the objects', await objects(theirs), await objects(mine));
   if (last) await ostree(mine, 'fsck', '--quiet');
 }
 

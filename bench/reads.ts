@@ -3,7 +3,7 @@ import { createHash } from 'node:crypto';
 
 import { execa } from 'execa';
 
-import { type Context, ostree, same } from './context.js';
+import { alternating, type Context, ostree, same } from './context.js';
 import { bindings, command, type Measured, ours } from './measure.js';
 import { hugeFiles, smallFiles } from './trees.js';
 
@@ -32,10 +32,15 @@ async function small(context: Context): Promise<void> {
   const row = context.row('small reads', 'bare-user');
   row.scaled = FEWER;
   const script = `for path in "$@"; do ostree --repo=${repo} rev-parse bench; ostree --repo=${repo} cat bench "$path"; done`;
+  await context.settle(repo);
   for (let run = 0; run < context.runs; run++) {
     const some = paths.filter((_, i) => i % FEWER === 0);
-    row.command.push(times(await command('sh', '-ec', script, 'sh', ...some), FEWER));
-    row.ours.push(await ours('reads', { repo, paths }));
+    await alternating(
+      run,
+      row,
+      async () => times(await command('sh', '-ec', script, 'sh', ...some), FEWER),
+      () => ours('reads', { repo, paths }),
+    );
     if (context.python) row.python.push(await bindings(context.python, 'reads', { repo, paths }));
     for (const { result } of [...row.ours, ...row.python])
       if (Number(result?.['bytes']) < CALLS * 4096) throw new Error(`small reads: ${JSON.stringify(result)}`);
@@ -55,9 +60,14 @@ async function stream(context: Context, bytes: number): Promise<void> {
   const repo = await repoOf(context, 'stream', tree);
   const row = context.row('stream of one large file', 'bare-user');
   const args = { repo, paths: ['/huge0'] };
+  await context.settle(repo);
   for (let run = 0; run < context.runs; run++) {
-    row.command.push(await command('ostree', `--repo=${repo}`, 'cat', 'bench', '/huge0'));
-    row.ours.push(await ours('stream', args));
+    await alternating(
+      run,
+      row,
+      () => command('ostree', `--repo=${repo}`, 'cat', 'bench', '/huge0'),
+      () => ours('stream', args),
+    );
     if (context.python) row.python.push(await bindings(context.python, 'stream', args));
     for (const { result } of [...row.ours, ...row.python]) same('the lengths', result?.['bytes'], bytes);
   }

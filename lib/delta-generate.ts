@@ -64,11 +64,17 @@ export interface DeltaProgress {
 export interface GenerateManyOptions extends ProgressOptions<DeltaProgress> {
   /** How many to make at once; as many as there are processors unless given. */
   concurrency?: number | undefined;
-  /** Bytes of memory that those together may take, by their worst case; half of the machine's unless given. */
+  /** Bytes of memory that those together may take, by their worst case; half of the machine's, or of the control group's, unless given. */
   memoryLimit?: number | undefined;
 }
 
 const MEGABYTE = 1_000_000;
+
+/** Of the machine, or of the control group where that has a limit. */
+function availableMemory(): number {
+  const limit = process.constrainedMemory();
+  return limit > 0 ? Math.min(limit, totalmem()) : totalmem();
+}
 /** Milliseconds. */
 const PROGRESS_INTERVAL = 100;
 const SIZES = ['minFallbackSize', 'maxBsdiffSize', 'maxChunkSize'] as const;
@@ -201,7 +207,7 @@ export async function generateMany(
       throw valueError(`list[${i}].signal`, 'is not for one of several: options.signal is for all of them');
   }
   checkOptions(options, MANY);
-  const { concurrency = availableParallelism(), memoryLimit = totalmem() / 2, onProgress } = options;
+  const { concurrency = availableParallelism(), memoryLimit = availableMemory() / 2, onProgress } = options;
   checkInteger(concurrency, 'options.concurrency', 1);
   if (options.memoryLimit !== undefined) checkInteger(memoryLimit, 'options.memoryLimit', 1);
   if (onProgress !== undefined) checkFunction(onProgress, 'options.onProgress');

@@ -35,12 +35,6 @@ bool TaskGroup::stopped() const {
 }
 
 void TaskGroup::Run(std::function<void()> task) {
-  {
-    std::unique_lock lock(mutex_);
-    changed_.wait(lock, [this] { return open_ < limit_; });
-    if (error_) std::rethrow_exception(error_);
-    open_++;
-  }
   std::function<void()> counted = [this, task = std::move(task)]() mutable {
     std::exception_ptr error;
     try {
@@ -51,9 +45,15 @@ void TaskGroup::Run(std::function<void()> task) {
     task = nullptr;
     Finish(error);
   };
+  {
+    std::unique_lock lock(mutex_);
+    changed_.wait(lock, [this] { return open_ < limit_; });
+    if (error_) std::rethrow_exception(error_);
+    open_++;
+  }
   try {
     EnginePool().Run(counted);
-  } catch (const Failure&) {  // nobody else will end it
+  } catch (...) {  // nobody else will end it
     Finish(nullptr);
     throw;
   }

@@ -6,7 +6,6 @@
 #include <cerrno>
 #include <chrono>
 #include <memory>
-#include <ranges>
 
 #include "engine/checkout_work.h"
 #include "engine/load_metadata.h"
@@ -188,8 +187,9 @@ std::optional<Checkout::Step> Checkout::Enter(Tools& tools, CheckoutDir& dir) {
   tally_.Found(files);
 
   std::vector<Step> steps;
-  for (const auto& child : dir.tree.entries.dirs | std::views::reverse) {
-    auto& added = AddDir(&dir, child.name, child.contents.Hex(), child.metadata.Hex());
+  const auto& dirs = dir.tree.entries.dirs;
+  for (auto child = dirs.rbegin(); child != dirs.rend(); ++child) {
+    auto& added = AddDir(&dir, child->name, child->contents.Hex(), child->metadata.Hex());
     steps.push_back({.dir = &added});
   }
   // A whiteout removes what files before it, and not what directories after it, have put there.

@@ -1,7 +1,7 @@
 #include "engine/loose.h"
 
 #include <cerrno>
-#include <memory>
+#include <new>
 
 namespace ostree {
 
@@ -42,7 +42,8 @@ std::optional<LooseFile> OpenLoose(OstreeRepo* repo, OstreeObjectType type, cons
 }
 
 Shared<GBytes> ReadStart(int fd, size_t size) {
-  auto data = std::make_unique_for_overwrite<uint8_t[]>(size);
+  Owned<guchar> data(static_cast<guchar*>(g_try_malloc(size)));
+  if (!data && size > 0) throw std::bad_alloc();
   size_t done = 0;
   while (done < size) {
     auto count = pread(fd, data.get() + done, size - done, static_cast<off_t>(done));
@@ -51,9 +52,7 @@ Shared<GBytes> ReadStart(int fd, size_t size) {
     if (count == 0) break;
     done += static_cast<size_t>(count);
   }
-  auto free = [](void* bytes) { delete[] static_cast<uint8_t*>(bytes); };
-  auto* bytes = data.release();
-  return Shared<GBytes>::Take(g_bytes_new_with_free_func(bytes, done, free, bytes));
+  return Shared<GBytes>::Take(g_bytes_new_take(data.release(), done));
 }
 
 }  // namespace ostree

@@ -310,8 +310,10 @@ Napi::Value CommitCreate(const Napi::CallbackInfo& info) {
     auto* handle = transaction.handle();
     auto parent = ParentOf(handle, spec, job.cancellable());
     auto result = WriteCommit(handle, spec, parent, metadata, job);
-    if (result.changed) transaction.Commit(UpdatesOf(spec, parent, result), job.cancellable());
-    result.stats.Consume(result.consumption.get());  // unchanged, it is there as well
+    // Of a commit that is here in part, the unchanged tree may have what is missing: it is not to go unkept.
+    if (result.changed || result.consumption)
+      transaction.Commit(UpdatesOf(spec, parent, result), job.cancellable());
+    result.stats.Consume(result.consumption.get());
     return result;
   });
 }

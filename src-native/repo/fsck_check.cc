@@ -182,6 +182,7 @@ void FsckCheck::ReportBad() {
     if (commit.object && !IsPartial(commit.state)) locator.Search(checksum, commit.links.root);
   }
 
+  std::vector<std::string> gone;
   for (const auto& bad : verifier_.bad()) {
     auto& finding = Add(bad.object, KindName(bad.kind), bad.message);
     const auto& places = locator.Of(bad.object);
@@ -193,9 +194,15 @@ void FsckCheck::ReportBad() {
       finding.commits = {bad.object.checksum.Hex()};
     }
     if (options_.remove && bad.kind == BadObject::Kind::kCorrupt) Delete(bad.object, finding);
+    bool is_commit = bad.object.type == OSTREE_OBJECT_TYPE_COMMIT;
     bool lacking = bad.kind == BadObject::Kind::kMissing || finding.deleted;
-    if (lacking && bad.object.type != OSTREE_OBJECT_TYPE_COMMIT)
-      lacking_.insert(finding.commits.begin(), finding.commits.end());
+    if (lacking && !is_commit) lacking_.insert(finding.commits.begin(), finding.commits.end());
+    if (finding.deleted && is_commit) gone.push_back(bad.object.checksum.Hex());
+  }
+  // They can be neither marked nor replaced by a tombstone.
+  for (const auto& commit : gone) {
+    lacking_.erase(commit);
+    std::erase(report_.withoutParent, commit);
   }
 }
 

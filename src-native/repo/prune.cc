@@ -112,13 +112,17 @@ Napi::Value PruneScanTrees(const Napi::CallbackInfo& info) {
   auto repo = args.Handle<Repo>("repo");
   auto options = args.Next<PruneOptions>("options");
   return Async(args, repo->SharedWork("prune"), [repo, options](Job& job) {
-    auto handle = repo->OpenWriter(job.cancellable());
     auto scan = std::make_shared<PruneScan>();
-    auto commits = CommitsToKeep(handle.get(), options, job.cancellable());
     if (options.commitOnly || (options.staticDeltas && !options.deleteCommit)) return scan;
-    // Others may be writing and pruning: what is missing is asked for again under the lock.
-    LoadTrees(handle.get(), commits, false, /* lenient */ true, scan->graph, job.cancellable());
-    LoadTrees(handle.get(), commits, true, /* lenient */ true, scan->graph, job.cancellable());
+    auto handle = repo->OpenWriter(job.cancellable());
+    try {
+      // Others may be writing and pruning: what is missing is asked for again under the lock.
+      auto commits = CommitsToKeep(handle.get(), options, job.cancellable());
+      LoadTrees(handle.get(), commits, false, /* lenient */ true, scan->graph, job.cancellable());
+      LoadTrees(handle.get(), commits, true, /* lenient */ true, scan->graph, job.cancellable());
+    } catch (const Failure& failure) {
+      if (!failure.Is("NOT_FOUND")) throw;
+    }
     return scan;
   });
 }

@@ -8,7 +8,7 @@ import { execa } from 'execa';
 import { type CommitOptions, DevInoCache, Repo, type RepoMode, type SkipStat } from 'ostree';
 import { describe, expect, it } from 'vitest';
 
-import { checksumsAt } from '../support/objects.js';
+import { checksumsAt, objectFile } from '../support/objects.js';
 import { type CliRepo, cliRepo, ostree, temporaryDirectory, writeTree } from '../support/repo.js';
 import { isRoot } from '../support/trees.js';
 
@@ -190,6 +190,19 @@ describe('consume', () => {
     const result = await repo.commit({ tree, branch: 'main', consume: true, skipIfUnchanged: true });
     expect(result.changed).toBe(false);
     expect(await isThere(tree)).toBe(false);
+  });
+
+  it('keeps what a commit that is unchanged lacked', async () => {
+    const cli = await cliRepo('bare-user');
+    await using repo = await Repo.open(cli.path);
+    await repo.commit({ tree: await newTree(), branch: 'main' });
+    const [file = ''] = await checksumsAt(cli.path, 'main', '/a/one');
+    await rm(objectFile(cli.path, file, 'file'));
+    const tree = await newTree();
+    const result = await repo.commit({ tree, branch: 'main', consume: true, skipIfUnchanged: true });
+    expect([result.changed, await isThere(tree)]).toEqual([false, false]);
+    expect(await repo.fsck()).toMatchObject({ verdict: 'ok' });
+    expect(await readdir(join(cli.path, 'tmp'))).toEqual(['cache']);
   });
 
   it('follows no link out of the tree, and keeps what is of other sources', async () => {

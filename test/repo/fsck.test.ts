@@ -542,6 +542,28 @@ describe('fsck that mends', () => {
     },
   );
 
+  it('deletes a commit that is damaged itself, and marks the others that lack something', async () => {
+    const { cli } = await fixture('archive');
+    const tool = await content(cli.path, '/usr/bin/tool', 'filez');
+    const commit = async (branch: string) =>
+      await cli.ostree('commit', `--branch=${branch}`, '--subject=Subject', '--tree=ref=main');
+    const damaged = await commit('damaged');
+    const sound = await commit('sound');
+    await cli.ostree('refs', '--delete', 'main');
+    await cli.ostree('prune', '--refs-only');
+    const file = objectFile(cli.path, damaged, 'commit');
+    await flip(file, (await readFile(file)).indexOf('Subject'));
+    await rm(tool);
+    await using repo = await Repo.open(cli.path);
+    const report = await repo.fsck({ delete: true });
+    expect(report.markedPartial).toEqual([sound]);
+    expect(report.findings.map(({ kind, deleted }) => `${kind} ${deleted}`).sort()).toEqual([
+      'corrupt true',
+      'missing false',
+    ]);
+    expect(await repo.hasObject({ type: 'commit', checksum: damaged })).toBe(false);
+  });
+
   it('marks commits once all that is corrupt is deleted: an fsck leaves out those that are marked', async () => {
     const { cli, commit } = await fixture('archive');
     for (const path of ['/usr/share/big', '/usr/bin/tool', '/etc/hosts'])
