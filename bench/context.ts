@@ -6,7 +6,7 @@ import { execa } from 'execa';
 
 import { keepWarm, type Measured, ours } from './measure.js';
 import { newRow, type Row } from './row.js';
-import { changeSome, forgetFiles } from './trees.js';
+import { changeSome, forgetFiles, warm } from './trees.js';
 
 /** For so many milliseconds ext4 spares the inode of a deleted file, once that is written to the disk. */
 const DELETED = 61_000;
@@ -76,7 +76,9 @@ export class Context {
   async settle(...paths: string[]): Promise<void> {
     await sleep(Math.max(0, this.#discarded + DELETED - performance.now()));
     await forgetFiles();
-    keepWarm(paths);
+    // A million files take minutes to read; the first of them may be gone again when the last one is read.
+    if (this.apart) for (const path of paths) await warm(path);
+    else keepWarm(paths);
   }
 
   /** Made once a mode, and what it holds is the command's to judge. */

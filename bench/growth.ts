@@ -1,5 +1,5 @@
 // How time and memory grow with the number of entries.
-import { mkdir, writeFile } from 'node:fs/promises';
+import { mkdir, readFile, writeFile } from 'node:fs/promises';
 import { pathToFileURL } from 'node:url';
 
 import { Context } from './context.js';
@@ -8,7 +8,7 @@ import { fsck } from './checks.js';
 import { commits } from './commits.js';
 import { lines, type Line } from './plot.js';
 import type { Measured } from './measure.js';
-import { machine, markdownTable } from './report.js';
+import { intoDocs, machine, markdownTable } from './report.js';
 import { medianOf, type Row, time } from './row.js';
 import { describe, smallFiles } from './trees.js';
 
@@ -22,6 +22,12 @@ interface Step {
 }
 
 type OnStep = (step: Step) => Promise<void>;
+
+interface Results {
+  machine: string;
+  date: string;
+  steps: Step[];
+}
 
 export interface Growth {
   home: string;
@@ -94,7 +100,7 @@ async function writeResults(directory: URL, steps: Step[]): Promise<void> {
   await writeFile(new URL('growth.md', directory), `${text.join('\n\n')}\n`);
   await writeFile(
     new URL('growth.json', directory),
-    `${JSON.stringify({ machine: measuredOn, date, steps }, null, 2)}\n`,
+    `${JSON.stringify({ machine: measuredOn, date, steps } satisfies Results, null, 2)}\n`,
   );
   const perEntry = series(steps, ({ command: theirs, ours }, entries, command) =>
     Number(((medianOf(command ? theirs : ours) * 1000) / entries).toFixed(2)),
@@ -104,6 +110,33 @@ async function writeResults(directory: URL, steps: Step[]): Promise<void> {
     Number((medianOf(command ? theirs : ours, (m) => m.memory) / 1e6).toFixed(0)),
   );
   await writeFile(new URL('growth-memory.svg', directory), lines('Peak memory', 'MB', memory));
+}
+
+/** What an entry takes at 50,000 and at 1,000,000, and how many times as much that is. */
+export async function writeGrowthDocs(): Promise<void> {
+  const text = await readFile(new URL('growth.json', RESULTS), 'utf8');
+  const { machine: measuredOn, date, steps } = JSON.parse(text) as Results;
+  const [small, large] = [steps.at(-3), steps.at(-1)];
+  if (!small || !large) throw new Error('the growth was not measured to its end');
+  const cpu = (m: Measured) => m.cpu;
+  const sides = small.rows.flatMap((row) => {
+    const grown = large.rows.find(({ work }) => work === row.work);
+    return (['ours', 'command'] as const).map((side) => {
+      const at = ({ entries }: Step, measured: Measured[] = [], read?: (m: Measured) => number) =>
+        (medianOf(measured, read) * 1000) / entries;
+      const wall = [at(small, row[side]), at(large, grown?.[side])] as const;
+      const used = [at(small, row[side], cpu), at(large, grown?.[side], cpu)] as const;
+      return {
+        work: row.work,
+        '': side === 'ours' ? 'package' : 'command',
+        [`${small.entries} entries`]: `${wall[0].toFixed(1)}, processor ${used[0].toFixed(1)}`,
+        [`${large.entries} entries`]: `${wall[1].toFixed(1)}, processor ${used[1].toFixed(1)}`,
+        times: `${(wall[1] / wall[0]).toFixed(2)}, processor ${(used[1] / used[0]).toFixed(2)}`,
+        'peak memory': `${peak(row[side])}, ${peak(grown?.[side] ?? [])} MB`,
+      };
+    });
+  });
+  await intoDocs('growth', `${measuredOn}, ${date}.\n\n${markdownTable(sides)}`);
 }
 
 export async function runGrowth(growth: Growth): Promise<void> {

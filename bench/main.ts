@@ -10,7 +10,7 @@
 //   --json           prints everything that was measured
 //   --trees          instead: very many small files, and a few huge ones
 //   --growth         instead: from 1,000 entries to 1,000,000
-//   --docs           then puts the table into docs/performance.md
+//   --docs           then puts the table, or that of the growth, into docs/performance.md
 //   --keep           leaves the working directory behind
 import { mkdir, mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
@@ -21,7 +21,7 @@ import { checkouts } from './checkouts.js';
 import { diff, fsck, prune } from './checks.js';
 import { commits } from './commits.js';
 import { Context } from './context.js';
-import { runGrowth } from './growth.js';
+import { runGrowth, writeGrowthDocs } from './growth.js';
 import { findPython } from './measure.js';
 import { pulls } from './pulls.js';
 import { reads } from './reads.js';
@@ -120,8 +120,10 @@ async function trees(): Promise<void> {
 }
 
 try {
-  if (flags.growth) await runGrowth({ home, runs, quick, scale, onStep: say });
-  else if (flags.trees) await trees();
+  if (flags.growth) {
+    await runGrowth({ home, runs, quick, scale, onStep: say });
+    if (flags.docs) await writeGrowthDocs();
+  } else if (flags.trees) await trees();
   else await ordinary();
 } finally {
   if (!flags.keep) await rm(home, { recursive: true, force: true });

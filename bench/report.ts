@@ -91,9 +91,17 @@ export async function write({ name, title, notes, rows }: Report): Promise<void>
 /** What the document shows of each row; the rest is in bench/results/. */
 const SHOWN = ['work', 'mode', 'command', 'python3-gi', 'ours', 'ratio', 'target', 'floor'] as const;
 
-/** Puts the table of the last results between the marks in docs/performance.md. */
-export async function writeDocs(name: string): Promise<void> {
+/** Puts a text between the marks of that name in docs/performance.md. */
+export async function intoDocs(mark: string, inner: string): Promise<void> {
   const document = new URL('../../docs/performance.md', import.meta.url);
+  const text = await readFile(document, 'utf8');
+  const [start = '', rest] = text.split(new RegExp(`(?<=<!-- ${mark}: .*-->\\n)`));
+  if (rest === undefined) throw new Error(`docs/performance.md has no mark '${mark}'`);
+  await writeFile(document, `${start}${inner}\n${rest.slice(rest.indexOf(`<!-- /${mark} -->`))}`);
+}
+
+/** Puts the table of the last results into docs/performance.md. */
+export async function writeDocs(name: string): Promise<void> {
   const results = JSON.parse(await readFile(new URL(`${name}.json`, RESULTS), 'utf8')) as Results;
   const rows = results.rows.map((row) => {
     const summary = summarise(row);
@@ -101,10 +109,7 @@ export async function writeDocs(name: string): Promise<void> {
   });
   const dates = [...new Set(results.rows.map(({ date }) => date))].join(', ');
   const table = `${results.machine}, ${dates}.\n\n${results.notes.map((note) => `- ${note}`).join('\n')}\n\n${markdownTable(rows)}`;
-  const text = await readFile(document, 'utf8');
-  const [start = '', rest = ''] = text.split(/(?<=<!-- bench: .*-->\n)/);
-  const end = rest.slice(rest.indexOf('<!-- /bench -->'));
-  await writeFile(document, `${start}${table}\n${end}`);
+  await intoDocs('bench', table);
 }
 
 /** The rows that miss what they are meant to reach, worst first. */

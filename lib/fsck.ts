@@ -1,7 +1,14 @@
 // fsck: whether a repository holds what its commits need, unharmed.
 import type { FsckOptions as FsckFlags, FsckReport as NativeReport } from '../typings/addon.js';
 import { type ProgressOptions, run } from './call.js';
-import { type Names, checkBoolean, checkName, checkOptions, checkRemoteName } from './check.js';
+import {
+  type Names,
+  checkBoolean,
+  checkFunction,
+  checkName,
+  checkOptions,
+  checkRemoteName,
+} from './check.js';
 import type { ObjectName } from './errors.js';
 import { checkUrl } from './fetch.js';
 import { isFetchable, repair } from './fsck-repair.js';
@@ -20,6 +27,11 @@ export interface FsckProgress {
 }
 
 export interface FsckOptions extends ProgressOptions<FsckProgress> {
+  /**
+   * Is told of each finding once, as soon as it is made and at most ten times a second. The report has them all, with
+   * the commits and paths that are looked for at the end.
+   */
+  onFinding?: ((finding: FsckFound) => void) | undefined;
   /** Check that each commit is bound to the refs that name it. */
   verifyBindings?: boolean | undefined;
   /** Check that the refs a commit is bound to name it; implies `verifyBindings`. */
@@ -75,6 +87,9 @@ export interface FsckFinding {
   notRepaired?: string;
 }
 
+/** What is known of a finding when it is made. */
+export type FsckFound = Pick<FsckFinding, 'object' | 'kind' | 'message'>;
+
 export interface FsckReport {
   /**
    * `corrupt` is when `ostree fsck` fails; `partial` is ok, but for partial commits, which were not verified. With
@@ -97,6 +112,7 @@ const FLAGS = ['verifyBindings', 'verifyBackRefs', 'delete', 'markPartial', 'add
 const OPTIONS: Names<FsckOptions> = {
   signal: true,
   onProgress: true,
+  onFinding: true,
   verifyBindings: true,
   verifyBackRefs: true,
   delete: true,
@@ -116,10 +132,21 @@ export async function fsck(repo: RepoInner, options: FsckOptions): Promise<FsckR
   if (remote !== undefined) checkNotHolding(repo, 'An fsck that repairs');
 
   const flags = { verifyBindings, verifyBackRefs, markPartial, remove, tombstones };
-  const { onProgress } = options;
+  const { onProgress, onFinding } = options;
+  if (onProgress !== undefined) checkFunction(onProgress, 'options.onProgress');
+  if (onFinding !== undefined) checkFunction(onFinding, 'options.onFinding');
+  const tell = onFinding && onceEach(onFinding);
+  const listen = ({ found, ...progress }: NativeProgress) => {
+    tell?.(found);
+    onProgress?.(progress);
+  };
+  const told = onProgress || onFinding ? { onProgress: listen } : {};
   return await repo.lifetime.sequence(options, async (signal) => {
-    const check: Check = async (what) =>
-      await run({ signal, onProgress }, (call) => native().fsckRun(repo.native, what, call));
+    const check: Check = async (what) => {
+      const report = await run({ signal, ...told }, (call) => native().fsckRun(repo.native, what, call));
+      tell?.(report.findings as FsckFound[]); // what came after the last progress
+      return report;
+    };
     const { tried: repaired, last } =
       remote === undefined ? NOT_TRIED : await repairAll(repo, remote, check, flags, signal);
     const { withoutParent, ...found } = last ?? (await check(flags));
@@ -128,6 +155,21 @@ export async function fsck(repo: RepoInner, options: FsckOptions): Promise<FsckR
     report.findings.unshift(...repaired.filter((finding) => finding.repaired));
     return { ...report, tombstones: await bury(repo, withoutParent, signal) };
   });
+}
+
+type NativeProgress = FsckProgress & { found: FsckFound[] };
+
+function onceEach(onFinding: (finding: FsckFound) => void): (findings: FsckFound[]) => void {
+  const told = new Set<string>();
+  return (findings) => {
+    for (const finding of findings) {
+      const { object, kind, message } = finding;
+      const key = `${keyOf(finding)} ${message}`; // a commit may be at odds with several refs
+      if (told.has(key)) continue;
+      told.add(key);
+      onFinding({ object, kind, message });
+    }
+  };
 }
 
 function checkSource(remote: unknown): void {
@@ -167,7 +209,7 @@ async function repairAll(
   }
 }
 
-function keyOf({ kind, object }: FsckFinding): string {
+function keyOf({ kind, object }: FsckFound): string {
   return `${kind} ${object.checksum}.${object.type}`;
 }
 

@@ -87,7 +87,14 @@ export type { CheckoutComposefsOptions, ComposefsImage } from './composefs.js';
 // fsck, prune
 export type { PruneOptions, PruneResult } from './prune.js';
 export type { Removed, RetainOptions, RetainPolicy, RetainResult, RetainRule } from './retain.js';
-export type { FsckFinding, FsckFindingKind, FsckOptions, FsckProgress, FsckReport } from './fsck.js';
+export type {
+  FsckFinding,
+  FsckFindingKind,
+  FsckFound,
+  FsckOptions,
+  FsckProgress,
+  FsckReport,
+} from './fsck.js';
 
 // remotes, pull
 export type { Cookie, CookieName, RemoteCookies } from './cookies.js';

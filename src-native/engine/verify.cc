@@ -33,8 +33,12 @@ std::optional<BadObject> FsckObject(OstreeRepo* repo, const ObjectId& object, GC
   }
 }
 
-Verifier::Verifier(OstreeRepo* repo, GCancellable* cancellable, std::function<void(Progress)> on_progress)
-    : repo_(repo), cancellable_(cancellable), on_progress_(std::move(on_progress)) {}
+Verifier::Verifier(OstreeRepo* repo, GCancellable* cancellable, std::function<void(Progress)> on_progress,
+                   std::function<void(const BadObject&)> on_bad)
+    : repo_(repo),
+      cancellable_(cancellable),
+      on_progress_(std::move(on_progress)),
+      on_bad_(std::move(on_bad)) {}
 
 void Verifier::Count(uint64_t bytes) {
   bytes_ += bytes;
@@ -42,8 +46,12 @@ void Verifier::Count(uint64_t bytes) {
 }
 
 void Verifier::Add(BadObject bad) {
-  std::lock_guard lock(mutex_);
-  bad_.push_back(std::move(bad));
+  if (on_bad_) on_bad_(bad);
+  {
+    std::lock_guard lock(mutex_);
+    bad_.push_back(std::move(bad));
+  }
+  on_progress_(progress());
 }
 
 // Our own check only finds suspects. Whether one is bad, and what is to be said about it, libostree decides.

@@ -25,8 +25,9 @@ class Verifier {
     uint64_t objects, bytes;
   };
 
-  // `on_progress` is called by any thread, now and then.
-  Verifier(OstreeRepo* repo, GCancellable* cancellable, std::function<void(Progress)> on_progress);
+  // Both are called by any thread: `on_progress` now and then.
+  Verifier(OstreeRepo* repo, GCancellable* cancellable, std::function<void(Progress)> on_progress,
+           std::function<void(const BadObject&)> on_bad = nullptr);
 
   // Any thread. A commit, dirtree or dirmeta: what was read, if it can be used. It can be even when it is
   // bad, as long as its structure is sound.
@@ -46,6 +47,7 @@ class Verifier {
   OstreeRepo* const repo_;
   GCancellable* const cancellable_;
   const std::function<void(Progress)> on_progress_;
+  const std::function<void(const BadObject&)> on_bad_;
   std::atomic<uint64_t> objects_ = 0, bytes_ = 0;
   std::mutex mutex_;
   std::vector<BadObject> bad_;

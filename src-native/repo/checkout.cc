@@ -134,15 +134,20 @@ void AddPolicy(CheckoutPlan& plan, OstreeRepo* handle, const CheckoutSpec& spec,
 }
 
 // What the destination is updated from; nothing where that commit has no such directory.
-CheckoutSource FindFrom(Shared<OstreeRepo> handle, const CheckoutSpec& spec, const CheckoutPlan& plan,
+CheckoutSource FindFrom(const Shared<OstreeRepo>& handle, const CheckoutSpec& spec, const CheckoutPlan& plan,
                         GCancellable* cancellable) {
   if (plan.overwrite != Overwrite::kUnionFiles || plan.whiteouts || plan.passthrough_whiteouts)
     throw Failure("INVALID_ARGUMENT", "An update neither overwrites in another way nor has whiteouts");
-  CommitTree tree(std::move(handle), *spec.from, cancellable);
-  auto from = FindSource(tree, spec, /* may_lack */ true);
-  bool is_directory = plan.source.checksum.empty() && (!from || from->checksum.empty());
-  if (!is_directory) throw tree.Fail("NOT_DIRECTORY", "Only a directory can be updated", spec.subpath);
-  return from.value_or(CheckoutSource());
+  try {
+    CommitTree tree(handle, *spec.from, cancellable);
+    auto from = FindSource(tree, spec, /* may_lack */ true);
+    bool is_directory = plan.source.checksum.empty() && (!from || from->checksum.empty());
+    if (!is_directory) throw tree.Fail("NOT_DIRECTORY", "Only a directory can be updated", spec.subpath);
+    return from.value_or(CheckoutSource());
+  } catch (Failure& failure) {
+    failure.ref = *spec.from;
+    throw;
+  }
 }
 
 ReportProgress ReporterOf(Job& job) {
@@ -162,8 +167,8 @@ CheckoutResult CheckOut(Shared<OstreeRepo> handle, const CheckoutSpec& spec, Job
     if (spec.from) plan.from = FindFrom(handle, spec, plan, job.cancellable());
     return {RunCheckout(plan, handle.get(), job.cancellable(), ReporterOf(job))};
   } catch (Failure& failure) {
-    failure.ref = spec.rev;
-    ExplainMissing(handle.get(), spec.rev, failure);
+    if (!failure.ref) failure.ref = spec.rev;
+    ExplainMissing(handle.get(), *failure.ref, failure);
     throw;
   }
 }

@@ -28,10 +28,15 @@ Napi::Value FsckRun(const Napi::CallbackInfo& info) {
     auto handle = repo->OpenWriter(job.cancellable());
     auto type = options.remove ? OSTREE_REPO_LOCK_EXCLUSIVE : OSTREE_REPO_LOCK_SHARED;
     RepoLockGuard lock(*repo, handle, type, job.cancellable());
-    auto report = [&job](FsckProgress progress) {
-      if (job.wants_progress()) Report(job, progress);
+    auto news = std::make_shared<FsckNews>();
+    auto report = [&job, news](FsckProgress progress) {
+      job.Report([news, progress](Napi::Env env) -> Napi::Value {
+        auto told = progress;
+        told.found = news->Take();
+        return ToJs(env, told);
+      });
     };
-    return FsckCheck(handle.get(), options, job.cancellable(), report).Run();
+    return FsckCheck(handle.get(), options, job.cancellable(), report, *news).Run();
   });
 }
 

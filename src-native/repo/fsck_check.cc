@@ -32,19 +32,27 @@ OstreeRepoCommitState StateIfThere(OstreeRepo* repo, const Checksum& commit) {
   }
 }
 
+FsckFound Found(const ObjectId& object, const std::string& kind, const std::string& message) {
+  return {{ostree_object_type_to_string(object.type), object.checksum.Hex()}, kind, ValidUtf8(message)};
+}
+
 ObjectId CommitId(const Checksum& checksum) { return {OSTREE_OBJECT_TYPE_COMMIT, checksum}; }
 
 }  // namespace
 
 FsckCheck::FsckCheck(OstreeRepo* repo, const FsckOptions& options, GCancellable* cancellable,
-                     std::function<void(FsckProgress)> on_progress)
+                     std::function<void(FsckProgress)> on_progress, FsckNews& news)
     : repo_(repo),
       options_(options),
       cancellable_(cancellable),
       on_progress_(std::move(on_progress)),
-      verifier_(repo, cancellable, [this](Verifier::Progress now) {
-        on_progress_({now.objects, std::max<uint64_t>(total_, now.objects), now.bytes});
-      }) {}
+      news_(news),
+      verifier_(
+          repo, cancellable,
+          [this](Verifier::Progress now) {
+            on_progress_({now.objects, std::max<uint64_t>(total_, now.objects), now.bytes});
+          },
+          [this](const BadObject& bad) { news_.Add(Found(bad.object, KindName(bad.kind), bad.message)); }) {}
 
 FsckReport FsckCheck::Run() {
   ListCommits();
@@ -61,11 +69,17 @@ FsckReport FsckCheck::Run() {
 }
 
 FsckFinding& FsckCheck::Add(const ObjectId& object, const std::string& kind, const std::string& message) {
+  auto found = Found(object, kind, message);
   FsckFinding finding;
-  finding.object = {ostree_object_type_to_string(object.type), object.checksum.Hex()};
-  finding.kind = kind;
-  finding.message = ValidUtf8(message);
+  finding.object = found.object;
+  finding.kind = found.kind;
+  finding.message = found.message;
   return report_.findings.emplace_back(std::move(finding));
+}
+
+FsckFinding& FsckCheck::AddNew(const ObjectId& object, const std::string& kind, const std::string& message) {
+  news_.Add(Found(object, kind, message));
+  return Add(object, kind, message);
 }
 
 // Those that are there, and those that refs say are.
@@ -113,6 +127,7 @@ void FsckCheck::CheckRefs() {
       finding.kind = "ref";
       finding.message = "Ref " + ref.Print() + " holds no checksum";
       finding.ref = ref.Print();
+      news_.Add({finding.object, finding.kind, finding.message});
       report_.findings.push_back(finding);
       continue;
     }
@@ -120,7 +135,7 @@ void FsckCheck::CheckRefs() {
     const auto& commit = commits_.at(checksum);
     if (!commit.object || !(options_.verifyBindings || options_.verifyBackRefs)) continue;
     if (auto wrong = CheckBindings(commit.object.get(), ref)) {
-      auto& finding = Add(CommitId(checksum), "binding", *wrong);
+      auto& finding = AddNew(CommitId(checksum), "binding", *wrong);
       finding.commits = {ref.target};
       finding.ref = ref.Print();
     }
@@ -131,7 +146,7 @@ void FsckCheck::CheckCommit(const Checksum& checksum, const Commit& commit) {
   auto hex = checksum.Hex();
   if (commit.object && options_.verifyBackRefs)
     if (auto wrong = CheckBackRefs(repo_, commit.object.get(), hex, cancellable_))
-      Add(CommitId(checksum), "back-ref", *wrong).commits = {hex};
+      AddNew(CommitId(checksum), "back-ref", *wrong).commits = {hex};
   if (commit.object && options_.tombstones && commit.links.parent && !commits_.contains(*commit.links.parent))
     report_.withoutParent.push_back(hex);
   if (!IsPartial(commit.state)) {
@@ -141,7 +156,7 @@ void FsckCheck::CheckCommit(const Checksum& checksum, const Commit& commit) {
   bool by_fsck = commit.state & OSTREE_REPO_COMMIT_STATE_FSCK_PARTIAL;
   auto* what = by_fsck ? "The commit lacks objects that an fsck found missing or deleted"
                        : "The commit is not here as a whole; its objects were not verified";
-  Add(CommitId(checksum), by_fsck ? "fsck-partial" : "partial", what).commits = {hex};
+  AddNew(CommitId(checksum), by_fsck ? "fsck-partial" : "partial", what).commits = {hex};
 }
 
 void FsckCheck::VerifyTrees() {

@@ -9,6 +9,7 @@
 
 #include "engine/tree_graph.h"
 #include "engine/verify.h"
+#include "fsck_news.h"
 #include "ref_targets.h"
 
 namespace ostree {
@@ -25,14 +26,6 @@ struct FsckOptions {
     field("remove", remove);
     field("markPartial", markPartial);
     field("tombstones", tombstones);
-  }
-};
-
-struct FsckObjectName {
-  std::string type, checksum;
-  void Fields(auto&& field) {
-    field("type", type);
-    field("checksum", checksum);
   }
 };
 
@@ -72,20 +65,22 @@ struct FsckReport {
 };
 
 struct FsckProgress {
-  uint64_t objects = 0;  // checked
-  uint64_t total = 0;    // known of
-  uint64_t bytes = 0;    // hashed
+  uint64_t objects = 0;               // checked
+  uint64_t total = 0;                 // known of
+  uint64_t bytes = 0;                 // hashed
+  std::vector<FsckFound> found = {};  // since the report before
   void Fields(auto&& field) {
     field("objects", objects);
     field("total", total);
     field("bytes", bytes);
+    field("found", found);
   }
 };
 
 class FsckCheck {
  public:
   FsckCheck(OstreeRepo* repo, const FsckOptions& options, GCancellable* cancellable,
-            std::function<void(FsckProgress)> on_progress);
+            std::function<void(FsckProgress)> on_progress, FsckNews& news);
 
   FsckReport Run();
 
@@ -110,12 +105,15 @@ class FsckCheck {
   void MarkPartial();
   void MarkPartial(const std::string& commit);
   FsckFinding& Add(const ObjectId& object, const std::string& kind, const std::string& message);
+  // The same of what the verifier has not told.
+  FsckFinding& AddNew(const ObjectId& object, const std::string& kind, const std::string& message);
   std::string Verdict() const;
 
   OstreeRepo* const repo_;
   const FsckOptions options_;
   GCancellable* const cancellable_;
   const std::function<void(FsckProgress)> on_progress_;
+  FsckNews& news_;
   std::atomic<uint64_t> total_ = 0;
   Verifier verifier_;
   std::vector<KeptRef> refs_;

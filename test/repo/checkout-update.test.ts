@@ -203,6 +203,6 @@ describe('an update', () => {
     const file = repo.checkout('after', to, { userMode: true, from: 'before', subpath: '/same' });
     await expect(file).rejects.toMatchObject({ code: 'NOT_DIRECTORY', path: '/same' });
     const missing = repo.checkout('after', to, { userMode: true, from: 'no' });
-    await expect(missing).rejects.toMatchObject({ code: 'NOT_FOUND' });
+    await expect(missing).rejects.toMatchObject({ code: 'NOT_FOUND', ref: 'no' });
   });
 });

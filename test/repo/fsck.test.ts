@@ -13,7 +13,7 @@ import {
 } from 'node:fs/promises';
 import { join } from 'node:path';
 
-import { type FsckFindingKind, type FsckProgress, type FsckReport, Repo } from 'ostree';
+import { type FsckFindingKind, type FsckFound, type FsckProgress, type FsckReport, Repo } from 'ostree';
 import { describe, expect, it } from 'vitest';
 
 import { holdLock } from '../support/lock-holder.js';
@@ -510,6 +510,55 @@ describe('fsck of bindings', () => {
     const { report, cliOk } = await both(cli.path, '--verify-bindings');
     expect(cliOk).toBe(false);
     expect(report.findings).toMatchObject([{ kind: 'binding', ref: '(org.example.Os, main)' }]);
+  });
+});
+
+describe('findings as they are made', () => {
+  it('are told once each, and are those of the report', async () => {
+    const { cli } = await fixture('archive');
+    for (const path of ['/usr/share/big', '/usr/bin/tool'])
+      await truncate(await content(cli.path, path, 'filez'), 10);
+    await rm(await content(cli.path, '/etc/hosts', 'filez'));
+    await writeFile(join(cli.path, 'refs/heads/odd'), 'no checksum\n');
+    await using repo = await Repo.open(cli.path);
+    const told: FsckFound[] = [];
+    const { findings } = await repo.fsck({ onFinding: (finding) => told.push(finding) });
+    const facts = findings.map(({ object, kind, message }) => ({ object, kind, message }));
+    const byText = (list: FsckFound[]) => list.map((one) => JSON.stringify(one)).sort();
+    expect(byText(told)).toEqual(byText(facts));
+    expect(told.map(({ kind }) => kind).sort()).toEqual(['corrupt', 'corrupt', 'missing', 'ref']);
+  });
+
+  it('come while the rest is still being checked', async () => {
+    const cli = await cliRepo('archive');
+    const names = Array.from({ length: 500 }, (_, i) => `${Math.floor(i / 100)}/${i}`);
+    await cli.commit('main', Object.fromEntries(names.map((name) => [name, name.repeat(50)])));
+    await writeFile(join(cli.path, 'refs/heads/odd'), 'no checksum\n');
+    await using repo = await Repo.open(cli.path);
+    const events: string[] = [];
+    const report = await repo.fsck({
+      onFinding: ({ kind }) => events.push(kind),
+      onProgress: ({ objects, total }) => events.push(objects < total ? 'goes on' : 'done'),
+    });
+    expect(report.findings.map(({ kind }) => kind)).toEqual(['ref']);
+    expect(events.filter((event) => event === 'ref')).toHaveLength(1);
+    expect(events.indexOf('ref')).toBeLessThan(events.lastIndexOf('done'));
+  });
+
+  it('are refused a listener that is none, and reject with what one throws', async () => {
+    const { cli } = await fixture('archive');
+    await rm(await content(cli.path, '/etc/hosts', 'filez'));
+    await using repo = await Repo.open(cli.path);
+    await expect(repo.fsck({ onFinding: 1 as never })).rejects.toMatchObject({
+      code: 'ERR_INVALID_ARG_TYPE',
+    });
+    const error = new Error('enough');
+    const thrown = repo.fsck({
+      onFinding: () => {
+        throw error;
+      },
+    });
+    await expect(thrown).rejects.toBe(error);
   });
 });
 
