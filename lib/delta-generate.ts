@@ -71,7 +71,7 @@ export interface GenerateManyOptions extends ProgressOptions<DeltaProgress> {
 const MEGABYTE = 1_000_000;
 
 /** Of the machine, or of the control group where that has a limit. */
-function availableMemory(): number {
+function memorySize(): number {
   const limit = process.constrainedMemory();
   return limit > 0 ? Math.min(limit, totalmem()) : totalmem();
 }
@@ -207,7 +207,7 @@ export async function generateMany(
       throw valueError(`list[${i}].signal`, 'is not for one of several: options.signal is for all of them');
   }
   checkOptions(options, MANY);
-  const { concurrency = availableParallelism(), memoryLimit = availableMemory() / 2, onProgress } = options;
+  const { concurrency = availableParallelism(), memoryLimit = memorySize() / 2, onProgress } = options;
   checkInteger(concurrency, 'options.concurrency', 1);
   if (options.memoryLimit !== undefined) checkInteger(memoryLimit, 'options.memoryLimit', 1);
   if (onProgress !== undefined) checkFunction(onProgress, 'options.onProgress');

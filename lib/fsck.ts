@@ -28,8 +28,8 @@ export interface FsckProgress {
 
 export interface FsckOptions extends ProgressOptions<FsckProgress> {
   /**
-   * Is told of each finding once, as soon as it is made and at most ten times a second. The report has them all, with
-   * the commits and paths that are looked for at the end.
+   * Is told of each finding once, soon after it is made: of those that have come together, about ten times a second.
+   * The report has them all, with the commits and paths, which are looked for at the end.
    */
   onFinding?: ((finding: FsckFound) => void) | undefined;
   /** Check that each commit is bound to the refs that name it. */

@@ -60,8 +60,8 @@ std::string NameAt(GVariant* xattrs, size_t index) {
 
 }  // namespace
 
-std::optional<Checkout::Step> Checkout::EnterUpdate(Tools& tools, CheckoutDir& dir, LoadedDirTree tree) {
-  auto new_tree = Sorted(std::move(tree)), old_tree = Sorted(Load(dir.old_contents));
+std::optional<Checkout::Step> Checkout::EnterUpdate(Tools& tools, CheckoutDir& dir, LoadedDirTree loaded) {
+  auto new_tree = Sorted(std::move(loaded)), old_tree = Sorted(Load(dir.old_contents));
   const auto &now = new_tree.entries, &before = old_tree.entries;
   int fd = tools.opener.Open(dir.disk);
   dir.updated = true;

@@ -93,7 +93,7 @@ class Checkout {
   Xattrs Kept(const Xattrs& xattrs) const;
 
   // Updates: checkout_update.cc
-  std::optional<Step> EnterUpdate(Tools& tools, CheckoutDir& dir, LoadedDirTree now);
+  std::optional<Step> EnterUpdate(Tools& tools, CheckoutDir& dir, LoadedDirTree loaded);
   std::optional<Step> EnterRemoval(Tools& tools, CheckoutDir& dir);
   void UpdateXattrs(Tools& tools, CheckoutDir& dir, const Xattrs& xattrs);
   uint32_t OpenForChanges(int fd, const CheckoutDir& dir);

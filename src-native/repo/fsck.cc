@@ -28,7 +28,7 @@ Napi::Value FsckRun(const Napi::CallbackInfo& info) {
     auto handle = repo->OpenWriter(job.cancellable());
     auto type = options.remove ? OSTREE_REPO_LOCK_EXCLUSIVE : OSTREE_REPO_LOCK_SHARED;
     RepoLockGuard lock(*repo, handle, type, job.cancellable());
-    auto news = std::make_shared<FsckNews>();
+    auto news = std::make_shared<FsckNews>(job.wants_progress());
     auto report = [&job, news](FsckProgress progress) {
       job.Report([news, progress](Napi::Env env) -> Napi::Value {
         auto told = progress;

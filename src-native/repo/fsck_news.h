@@ -30,7 +30,10 @@ struct FsckFound {
 
 class FsckNews {
  public:
+  // Where nobody listens, nothing is kept.
+  explicit FsckNews(bool wanted) : wanted_(wanted) {}
   void Add(FsckFound found) {
+    if (!wanted_) return;
     std::lock_guard lock(mutex_);
     found_.push_back(std::move(found));
   }
@@ -40,6 +43,7 @@ class FsckNews {
   }
 
  private:
+  const bool wanted_;
   std::mutex mutex_;
   std::vector<FsckFound> found_;
 };

@@ -529,7 +529,7 @@ describe('findings as they are made', () => {
     expect(told.map(({ kind }) => kind).sort()).toEqual(['corrupt', 'corrupt', 'missing', 'ref']);
   });
 
-  it('come while the rest is still being checked', async () => {
+  it('come with the progress, before there is a report', async () => {
     const cli = await cliRepo('archive');
     const names = Array.from({ length: 500 }, (_, i) => `${Math.floor(i / 100)}/${i}`);
     await cli.commit('main', Object.fromEntries(names.map((name) => [name, name.repeat(50)])));
