@@ -20,13 +20,13 @@ ThreadPool& EnginePool() {
 
 unsigned TaskGroup::Threads() { return std::max(1u, std::thread::hardware_concurrency()); }
 
-TaskGroup::TaskGroup(GCancellable* cancellable, size_t limit)
-    : cancellable_(cancellable), limit_(limit ? limit : 2 * Threads()) {}
+TaskGroup::TaskGroup(GCancellable* cancellable, size_t limit, size_t waiting)
+    : cancellable_(cancellable), limit_(limit ? limit : 2 * Threads()), most_waiting_(waiting) {}
 
 TaskGroup::~TaskGroup() {
   std::unique_lock lock(mutex_);
   closing_ = true;
-  changed_.wait(lock, [this] { return open_ == 0; });
+  changed_.wait(lock, [this] { return queued_ == 0; });
 }
 
 bool TaskGroup::stopped() const {
@@ -35,40 +35,70 @@ bool TaskGroup::stopped() const {
 }
 
 void TaskGroup::Run(std::function<void()> task) {
-  std::function<void()> counted = [this, task = std::move(task)]() mutable {
-    std::exception_ptr error;
-    try {
-      if (!stopped()) task();
-    } catch (...) {
-      error = std::current_exception();
-    }
-    task = nullptr;
-    Finish(error);
-  };
   {
     std::unique_lock lock(mutex_);
-    changed_.wait(lock, [this] { return open_ < limit_; });
+    changed_.wait(lock, [this] { return queued_ < limit_ || waiting_.size() < most_waiting_; });
     if (error_) std::rethrow_exception(error_);
-    open_++;
+    if (queued_ == limit_) {
+      waiting_.push_back(std::move(task));
+      return;
+    }
+    queued_++;
   }
+  Queue(std::move(task));
+}
+
+void TaskGroup::RunNext(std::function<void()> task) {
+  {
+    std::lock_guard lock(mutex_);
+    if (queued_ == limit_) {
+      waiting_.push_front(std::move(task));
+      return;
+    }
+    queued_++;
+  }
+  Queue(std::move(task));
+}
+
+void TaskGroup::Queue(Task task) {
   try {
+    Task counted = [this, task = std::move(task)]() mutable {
+      std::exception_ptr error;
+      try {
+        if (!stopped()) task();
+      } catch (...) {
+        error = std::current_exception();
+      }
+      task = nullptr;
+      Finish(error);
+    };
     EnginePool().Run(counted);
   } catch (...) {  // nobody else will end it
-    Finish(nullptr);
-    throw;
+    Finish(std::current_exception());
   }
 }
 
 void TaskGroup::Finish(std::exception_ptr error) {
-  std::lock_guard lock(mutex_);
-  if (error && !error_) error_ = error;
-  open_--;
-  changed_.notify_all();
+  Task next;
+  {
+    std::lock_guard lock(mutex_);
+    if (error && !error_) error_ = error;
+    if (error_) waiting_.clear();
+    if (waiting_.empty()) {
+      queued_--;
+      changed_.notify_all();
+      return;
+    }
+    next = std::move(waiting_.front());
+    waiting_.pop_front();
+    if (waiting_.size() + 1 == most_waiting_) changed_.notify_all();
+  }
+  Queue(std::move(next));
 }
 
 void TaskGroup::Wait() {
   std::unique_lock lock(mutex_);
-  changed_.wait(lock, [this] { return open_ == 0; });
+  changed_.wait(lock, [this] { return queued_ == 0; });
   if (error_) std::rethrow_exception(error_);
   ThrowIfCancelled(cancellable_);
 }

@@ -1,10 +1,9 @@
 #include "engine/disk.h"
 
-#include <dirent.h>
-
 #include <cerrno>
 
 #include "core/failure.h"
+#include "engine/entries.h"
 #include "engine/names.h"
 
 namespace ostree {
@@ -12,20 +11,20 @@ namespace {
 
 constexpr int kDirectoryFlags = O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC;
 
-mode_t TypeOf(const dirent& entry, int fd, const DiskDir& dir) {
+mode_t TypeOf(unsigned char type, const char* name, int fd, const DiskDir& dir) {
   // Some file systems do not tell.
-  if (entry.d_type != DT_UNKNOWN) return DTTOIF(entry.d_type);
+  if (type != DT_UNKNOWN) return DTTOIF(type);
   struct stat status;
-  if (fstatat(fd, entry.d_name, &status, AT_SYMLINK_NOFOLLOW) < 0)
-    throw Failure::Errno("fstatat", dir.Path(entry.d_name));
+  if (fstatat(fd, name, &status, AT_SYMLINK_NOFOLLOW) < 0) throw Failure::Errno("fstatat", dir.Path(name));
   return status.st_mode & S_IFMT;
 }
 
 // Throws when it was another directory that was scanned.
 void CheckSame(int fd, const DiskDir& dir) {
+  if (dir.inode == 0) return;  // this is its scan
   struct stat status;
   if (fstat(fd, &status) < 0) throw Failure::Errno("fstat", dir.Path());
-  if (dir.inode == 0 || (status.st_dev == dir.device && status.st_ino == dir.inode)) return;
+  if (status.st_dev == dir.device && status.st_ino == dir.inode) return;
   throw PathFailure("FAILED", "A directory was replaced while it was in use", dir.Path());
 }
 
@@ -52,21 +51,11 @@ Fd OpenRoot(const std::string& path) {
 }
 
 std::vector<DiskEntry> ListDirectory(int fd, const DiskDir& dir) {
-  // A stream of its own: closing it closes its descriptor.
-  Fd copy(openat(fd, ".", kDirectoryFlags));
-  if (!copy) throw Failure::Errno("openat", dir.Path());
-  Owned<DIR> stream(fdopendir(copy.get()));
-  if (!stream) throw Failure::Errno("fdopendir", dir.Path());
-  copy.release();
-
   std::vector<DiskEntry> entries;
-  errno = 0;
-  while (auto* entry = readdir(stream.get())) {
-    std::string name = entry->d_name;
-    if (name != "." && name != "..") entries.push_back({name, TypeOf(*entry, fd, dir)});
-    errno = 0;
-  }
-  if (errno) throw Failure::Errno("readdir", dir.Path());
+  auto add = [&](const char* name, unsigned char type) {
+    entries.push_back({name, TypeOf(type, name, fd, dir)});
+  };
+  if (!ReadEntries(fd, add)) throw Failure::Errno("getdents64", dir.Path());
   return entries;
 }
 

@@ -1,12 +1,11 @@
 #include "engine/file_objects.h"
 
-#include <dirent.h>
-
 #include <algorithm>
 #include <optional>
 #include <string_view>
 
 #include "core/failure.h"
+#include "engine/entries.h"
 
 namespace ostree {
 namespace {
@@ -38,17 +37,15 @@ size_t ListDirectory(OstreeRepo* repo, unsigned first, std::string_view extensio
   std::string path = "objects/";
   path += {kDigits[first >> 4], kDigits[first & 15]};
   Fd fd(openat(ostree_repo_get_dfd(repo), path.c_str(), O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC));
-  Owned<DIR> stream(fd ? fdopendir(fd.get()) : nullptr);
-  if (!stream) return 0;
-  fd.release();
+  if (!fd) return 0;
   size_t seen = 0;
-  // What an error leaves out is asked for one by one.
-  while (auto* entry = readdir(stream.get())) {
+  auto add = [&](std::string_view name, unsigned char) {
     seen++;
-    std::string_view name = entry->d_name;
-    if (name.size() != kNameDigits + extension.size() || !name.ends_with(extension)) continue;
-    if (auto sum = SumOf(first, entry->d_name)) sums.push_back(*sum);
-  }
+    if (name.size() != kNameDigits + extension.size() || !name.ends_with(extension)) return;
+    if (auto sum = SumOf(first, name.data())) sums.push_back(*sum);
+  };
+  // What an error leaves out is asked for one by one.
+  (void)ReadEntries(fd.get(), add);
   std::sort(sums.begin(), sums.end());
   return seen;
 }

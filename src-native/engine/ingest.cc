@@ -12,6 +12,8 @@ namespace {
 
 // How often a file is read that does not keep still.
 constexpr int kAttempts = 4;
+// From so many bytes on, reading a file takes longer than handing on what is left of its batch.
+constexpr uint64_t kLarge = 256 * 1024;
 
 Failure Changed(const char* how, const std::string& path) {
   return PathFailure("FAILED", std::string("A file ") + how + " while it was being committed", path);
@@ -32,8 +34,10 @@ Ingest::Ingest(OstreeRepo* repo, const Rules& rules, ObjectWriter& writer, StatC
                GCancellable* cancellable)
     : repo_(repo), rules_(rules), writer_(writer), cache_(cache), tally_(tally), cancellable_(cancellable) {}
 
-void Ingest::Settle(const TreeDir& dir, const std::string& name, TreeFile& file) {
+void Ingest::Settle(const TreeDir& dir, const std::string& name, TreeFile& file,
+                    const std::function<void()>& before_large) {
   ThrowIfCancelled(cancellable_);
+  before_large_ = &before_large;
   auto path = [&] { return file.label_path ? *file.label_path : dir.Path(name); };
   if (file.spooled)
     file.checksum = FromSpool(file);
@@ -52,7 +56,12 @@ Checksum Ingest::FromSpool(const TreeFile& file) {
   const auto& spooled = *file.spooled;
   if (file.is_link) return writer_.WriteLink(spooled.header);
   SpooledContent content(spooled.spool, spooled.offset, spooled.size);
-  return writer_.WriteFile(spooled.header, content, buffer_);
+  return Write(spooled.header, content);
+}
+
+Checksum Ingest::Write(const std::string& header, Content& content) {
+  if (content.size() >= kLarge) (*before_large_)();
+  return writer_.WriteFile(header, content, buffer_);
 }
 
 StatCache::Dir& Ingest::Known(const DiskDir& disk, int fd) {
@@ -94,7 +103,7 @@ Checksum Ingest::ReadFile(int dir, const std::string& name, const TreeFile& file
   auto xattrs = rules_.keeps_xattrs() ? ReadXattrs(fd.get(), path) : Xattrs();
   auto header = ContentHeader(rules_.Apply(OwnerOf(status), file.change), "", rules_.Labelled(xattrs, label));
   FdContent content(fd.get(), status, path);
-  auto checksum = writer_.WriteFile(header, content, buffer_);
+  auto checksum = Write(header, content);
   if (!file.change && cache_.is_used()) cache_.Remember(*known_, name, status, checksum, label);
   return checksum;
 }
@@ -121,7 +130,7 @@ Checksum Ingest::FromSet(const TreeFile& file, Label label) {
   auto header = ContentHeader(rules_.Apply(entry.owner, file.change), entry.target, xattrs);
   if (file.is_link) return writer_.WriteLink(header);
   SetContent content(*file.files, entry);
-  return writer_.WriteFile(header, content, buffer_);
+  return Write(header, content);
 }
 
 // A file of a commit, under rules that may change it. Mostly they do not, and
@@ -137,7 +146,7 @@ Checksum Ingest::FromObject(const std::string& name, const TreeFile& file, const
 
   if (S_ISLNK(before.mode)) return writer_.WriteLink(ContentHeader(after, object.info.target, xattrs));
   ObjectContent content(repo_, file.checksum, cancellable_);
-  return writer_.WriteFile(ContentHeader(after, "", xattrs), content, buffer_);
+  return Write(ContentHeader(after, "", xattrs), content);
 }
 
 }  // namespace ostree

@@ -2,6 +2,8 @@
 // rules to its metadata, writes the object. For one thread; there are several.
 #pragma once
 
+#include <functional>
+
 #include "engine/disk.h"
 #include "engine/rules.h"
 #include "engine/stat_cache.h"
@@ -16,8 +18,10 @@ class Ingest {
   Ingest(OstreeRepo* repo, const Rules& rules, ObjectWriter& writer, StatCache& cache, Tally& tally,
          GCancellable* cancellable);
 
-  // A file of `dir`.
-  void Settle(const TreeDir& dir, const std::string& name, TreeFile& file);
+  // A file of `dir`. Before it reads one that takes long, it calls before_large(): what would wait for it can
+  // go elsewhere.
+  void Settle(const TreeDir& dir, const std::string& name, TreeFile& file,
+              const std::function<void()>& before_large);
 
  private:
   using Label = const std::string*;  // null: none
@@ -28,6 +32,7 @@ class Ingest {
   Checksum FromSet(const TreeFile& file, Label label);
   Checksum FromSpool(const TreeFile& file);
   Checksum FromObject(const std::string& name, const TreeFile& file, const PathName& path);
+  Checksum Write(const std::string& header, Content& content);
 
   OstreeRepo* const repo_;
   const Rules& rules_;
@@ -40,6 +45,7 @@ class Ingest {
   DirOpener opener_{4};
   StatCache::Dir* known_ = nullptr;  // the last directory's: files come directory by directory
   ReadBuffer buffer_;
+  const std::function<void()>* before_large_ = nullptr;  // of the file that is being settled
 };
 
 }  // namespace ostree

@@ -28,6 +28,12 @@ std::string LoosePath(OstreeRepoMode mode, OstreeObjectType type, const std::str
   return path;
 }
 
+bool HasLoose(OstreeRepo* repo, OstreeObjectType type, const std::string& checksum) {
+  auto path = LoosePath(ostree_repo_get_mode(repo), type, checksum);
+  struct stat status;
+  return fstatat(ostree_repo_get_dfd(repo), path.c_str(), &status, AT_SYMLINK_NOFOLLOW) == 0;
+}
+
 std::optional<LooseFile> OpenLoose(OstreeRepo* repo, OstreeObjectType type, const std::string& checksum) {
   auto path = LoosePath(ostree_repo_get_mode(repo), type, checksum);
   LooseFile file;

@@ -18,6 +18,9 @@ void CheckChecksum(const std::string& checksum);
 // Below the directory of a repository of this mode.
 std::string LoosePath(OstreeRepoMode mode, OstreeObjectType type, const std::string& checksum);
 
+// Whether this repository (not its parent, nor an open transaction) has the file of the object.
+bool HasLoose(OstreeRepo* repo, OstreeObjectType type, const std::string& checksum);
+
 struct LooseFile {
   Fd fd;
   struct stat stat;

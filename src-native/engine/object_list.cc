@@ -5,6 +5,7 @@
 #include <cerrno>
 #include <set>
 
+#include "engine/entries.h"
 #include "engine/loose.h"
 
 namespace ostree {
@@ -47,16 +48,11 @@ void ListLoose(OstreeRepo* repo, const std::string& prefix, FoundObjects& found)
   Fd fd(openat(ostree_repo_get_dfd(repo), path.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC));
   if (!fd && errno == ENOENT) return;
   if (!fd) throw Failure::Errno("openat", path);
-  Owned<DIR> stream(fdopendir(fd.get()));
-  if (!stream) throw Failure::Errno("fdopendir", path);
-  fd.release();
-  errno = 0;
-  while (auto* entry = readdir(stream.get())) {
-    if (auto object = ObjectNamed(prefix, entry->d_name, ostree_repo_get_mode(repo)))
+  auto add = [&](const char* name, unsigned char) {
+    if (auto object = ObjectNamed(prefix, name, ostree_repo_get_mode(repo)))
       found.emplace(object->checksum, object->type);
-    errno = 0;
-  }
-  if (errno) throw Failure::Errno("readdir", path);
+  };
+  if (!ReadEntries(fd.get(), add)) throw Failure::Errno("getdents64", path);
 }
 
 }  // namespace

@@ -4,6 +4,7 @@
 #include <vector>
 
 #include "core/failure.h"
+#include "engine/entries.h"
 
 namespace ostree {
 namespace {
@@ -11,20 +12,9 @@ namespace {
 constexpr int kDirectoryFlags = O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC;
 
 std::vector<std::string> Names(int dir, const PathName& path) {
-  // A stream of its own: closing it closes its descriptor.
-  Fd copy(openat(dir, ".", kDirectoryFlags));
-  if (!copy) throw Failure::Errno("openat", path());
-  Owned<DIR> stream(fdopendir(copy.get()));
-  if (!stream) throw Failure::Errno("fdopendir", path());
-  copy.release();
   std::vector<std::string> names;
-  errno = 0;
-  while (auto* entry = readdir(stream.get())) {
-    std::string name = entry->d_name;
-    if (name != "." && name != "..") names.push_back(std::move(name));
-    errno = 0;
-  }
-  if (errno) throw Failure::Errno("readdir", path());
+  auto add = [&names](const char* name, unsigned char) { names.emplace_back(name); };
+  if (!ReadEntries(dir, add)) throw Failure::Errno("getdents64", path());
   return names;
 }
 

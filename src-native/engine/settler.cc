@@ -5,12 +5,15 @@
 namespace ostree {
 namespace {
 
-constexpr size_t kBatch = 32;
+constexpr ptrdiff_t kBatch = 64;
+// So many files are known before they are read: the total of most trees soon, and of a larger one what the
+// kernel still remembers of it when its turn comes.
+constexpr ptrdiff_t kFilesAhead = 65536;
 
 }  // namespace
 
 Settler::Settler(Pool<Ingest>& pool, StatCache& cache, Tally& tally, GCancellable* cancellable, size_t limit)
-    : pool_(pool), cache_(cache), tally_(tally), group_(cancellable, limit) {}
+    : pool_(pool), cache_(cache), tally_(tally), group_(cancellable, limit, kFilesAhead / kBatch) {}
 
 void Settler::Add(TreeDir& dir) {
   auto first = static_cast<ptrdiff_t>(found_.size());
@@ -30,23 +33,26 @@ void Settler::Wait() {
 }
 
 void Settler::Begin() {
-  for (size_t first = 0; first < found_.size(); first += kBatch) {
-    auto last = std::min(first + kBatch, found_.size());
-    BeginBatch(
-        {found_.begin() + static_cast<ptrdiff_t>(first), found_.begin() + static_cast<ptrdiff_t>(last)});
+  for (auto first = found_.begin(); first != found_.end();) {
+    auto last = first + std::min<ptrdiff_t>(kBatch, found_.end() - first);
+    auto batch = std::make_shared<std::vector<Unsettled>>(first, last);
+    group_.Run([this, batch] { Settle(batch, 0); });
+    first = last;
   }
   found_.clear();
 }
 
-void Settler::BeginBatch(std::vector<Unsettled> batch) {
-  group_.Run([this, batch = std::move(batch)] {
-    auto ingest = pool_.Take();
-    for (const auto& [dir, file] : batch) {
-      if (group_.stopped()) return;
-      ingest->Settle(*dir, file->first, file->second);
-      tally_.ReadFile();
-    }
-  });
+void Settler::Settle(const Batch& batch, size_t first) {
+  auto ingest = pool_.Take();
+  for (size_t i = first, end = batch->size(); i < end && !group_.stopped(); i++) {
+    auto leave_rest = [&] {
+      if (i + 1 < end) group_.RunNext([this, batch, next = i + 1] { Settle(batch, next); });
+      end = i + 1;
+    };
+    const auto& [dir, file] = (*batch)[i];
+    ingest->Settle(*dir, file->first, file->second, leave_rest);
+    tally_.ReadFile();
+  }
 }
 
 }  // namespace ostree

@@ -1,6 +1,7 @@
 // Reads and writes the files of a commit on all cores, in batches, while others are still being found.
 #pragma once
 
+#include <memory>
 #include <vector>
 
 #include "core/task_group.h"
@@ -24,8 +25,9 @@ class Settler {
     const TreeDir* dir;
     TreeDir::Files::value_type* file;
   };
+  using Batch = std::shared_ptr<const std::vector<Unsettled>>;
   void Begin();
-  void BeginBatch(std::vector<Unsettled> batch);
+  void Settle(const Batch& batch, size_t first);
 
   Pool<Ingest>& pool_;
   StatCache& cache_;

@@ -129,10 +129,7 @@ bool StatCache::IsSettled(const StatEntry& entry) const {
 // In this repository: libostree's writer does not look into its parent either. The transaction's lock keeps
 // it here, so that what was listed under it is there still.
 bool StatCache::IsThere(const Checksum& sum) const {
-  if (objects_.Has(sum)) return true;
-  auto path = LoosePath(ostree_repo_get_mode(repo_), OSTREE_OBJECT_TYPE_FILE, sum.Hex());
-  struct stat status;
-  return fstatat(ostree_repo_get_dfd(repo_), path.c_str(), &status, AT_SYMLINK_NOFOLLOW) == 0;
+  return objects_.Has(sum) || HasLoose(repo_, OSTREE_OBJECT_TYPE_FILE, sum.Hex());
 }
 
 StatCache::Dir& StatCache::In(const DiskDir& disk, int fd) {

@@ -5,6 +5,7 @@
 #include "core/failure.h"
 #include "core/hash.h"
 #include "core/input_stream.h"
+#include "engine/loose.h"
 
 namespace ostree {
 namespace {
@@ -80,6 +81,8 @@ Checksum ObjectWriter::HashLarge(const std::string& header, Content& content, Re
 
 bool ObjectWriter::Has(OstreeObjectType type, const std::string& checksum) const {
   if (has_parent_) return false;
+  // libostree looks into the transaction first, where what was there before is not.
+  if (HasLoose(repo_, type, checksum)) return true;
   gboolean has = FALSE;
   Try(ostree_repo_has_object, repo_, type, checksum.c_str(), &has, cancellable_);
   return has;

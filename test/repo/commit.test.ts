@@ -1,3 +1,4 @@
+import { randomBytes } from 'node:crypto';
 import { chmod, link, mkdir, readdir, stat, symlink, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 
@@ -5,6 +6,7 @@ import { execa } from 'execa';
 import { type CommitProgress, Repo, type TreeSource, Variant } from 'ostree';
 import { describe, expect, it } from 'vitest';
 
+import { checksumsAt } from '../support/objects.js';
 import { type CliRepo, cliRepo, temporaryDirectory, writeTree } from '../support/repo.js';
 
 process.umask(0o022); // the modes below are what it leaves
@@ -147,6 +149,24 @@ describe('commit', () => {
     );
     await repo.resolveRev(cli.path).catch(() => {});
     expect(seen).toHaveLength(after);
+  });
+
+  it('has the command’s tree of one directory of thousands, and its total while most are unread', async () => {
+    const cli = await cliRepo();
+    await using repo = await Repo.open(cli.path);
+    const file = (i: number): [string, Uint8Array] => [
+      `${'n'.repeat(20)}${i}`,
+      randomBytes(i % 50 === 0 ? 300_000 : 16_000),
+    ];
+    const dir = await tree(Object.fromEntries(Array.from({ length: 3000 }, (_, i) => file(i))));
+    const seen: CommitProgress[] = [];
+    const ours = await repo.commit({ tree: dir, branch: 'ours', onProgress: (now) => seen.push(now) });
+    const [reading] = seen.filter(({ phase }) => phase === 'files');
+    expect(reading).toMatchObject({ totalFiles: 3000 });
+    expect(reading?.files).toBeLessThan(1500);
+    expect(ours.stats).toMatchObject({ contentObjects: 3000, contentWritten: 3000 });
+    await cli.ostree('commit', '--branch=theirs', `--tree=dir=${dir}`);
+    expect([ours.rootContents, ours.rootMetadata]).toEqual(await checksumsAt(cli.path, 'theirs', '/'));
   });
 
   it('rejects with what a progress callback throws', async () => {
