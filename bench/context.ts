@@ -42,6 +42,7 @@ export class Context {
   }
 
   row(work: string, mode: string, floor?: string): Row {
+    process.stderr.write(`${mode} ${work} …\n`);
     const row = newRow(work, mode, floor);
     this.rows.push(row);
     return row;
