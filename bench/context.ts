@@ -41,6 +41,11 @@ export class Context {
     return works.some((work) => this.only.test(`${mode} ${work}`));
   }
 
+  /** Of a group that is measured together, some may not have been wanted. */
+  get measured(): Row[] {
+    return this.rows.filter(({ ours }) => ours.length > 0);
+  }
+
   row(work: string, mode: string, floor?: string): Row {
     process.stderr.write(`${mode} ${work} …\n`);
     const row = newRow(work, mode, floor);

@@ -47,7 +47,7 @@ async function measure(growth: Growth, count: number, onRows: OnStep): Promise<v
   const context = new Context(home, `${home}/tree`, runs, growth.quick, undefined, ROWS, true);
   for (const rows of [commits, fsck, checkouts]) {
     await rows(context, 'bare-user');
-    await onRows({ entries, rows: context.rows.filter(({ ours }) => ours.length > 0) });
+    await onRows({ entries, rows: context.measured });
   }
 }
 
