@@ -79,11 +79,12 @@ void TaskGroup::Queue(Task task) {
 }
 
 void TaskGroup::Finish(std::exception_ptr error) {
+  std::deque<Task> dropped;  // what they hold goes without the lock
   Task next;
   {
     std::lock_guard lock(mutex_);
     if (error && !error_) error_ = error;
-    if (error_) waiting_.clear();
+    if (error_) dropped.swap(waiting_);
     if (waiting_.empty()) {
       queued_--;
       changed_.notify_all();

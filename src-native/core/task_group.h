@@ -22,7 +22,7 @@ class TaskGroup {
   TaskGroup(const TaskGroup&) = delete;
 
   void Run(std::function<void()> task);
-  // From a task of this group, which must not wait: before all that wait.
+  // For a task of this group, since it must not wait: the new one comes before those that wait.
   void RunNext(std::function<void()> task);
   // Until every task has ended; throws what the first failed one threw.
   void Wait();

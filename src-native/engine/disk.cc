@@ -2,8 +2,8 @@
 
 #include <cerrno>
 
+#include "core/entries.h"
 #include "core/failure.h"
-#include "engine/entries.h"
 #include "engine/names.h"
 
 namespace ostree {

@@ -4,8 +4,8 @@
 #include <optional>
 #include <string_view>
 
+#include "core/entries.h"
 #include "core/failure.h"
-#include "engine/entries.h"
 
 namespace ostree {
 namespace {

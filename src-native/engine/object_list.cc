@@ -5,7 +5,7 @@
 #include <cerrno>
 #include <set>
 
-#include "engine/entries.h"
+#include "core/entries.h"
 #include "engine/loose.h"
 
 namespace ostree {

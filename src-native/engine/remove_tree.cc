@@ -3,8 +3,8 @@
 #include <cerrno>
 #include <vector>
 
+#include "core/entries.h"
 #include "core/failure.h"
-#include "engine/entries.h"
 
 namespace ostree {
 namespace {

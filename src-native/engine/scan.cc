@@ -167,7 +167,7 @@ void Scanner::ScanEntry(const DiskDir& disk, int fd, TreeDir& dir, const DiskEnt
     if (AddLinked(fd, dir, entry)) return;
     bool is_link = S_ISLNK(entry.type);
     auto* change = Change(dir, &entry.name);
-    // What cannot be stored is told early, as far as it can be.
+    // A target that cannot be stored is told as early as can be.
     if (is_link) ReadLink(fd, entry.name.c_str(), path);
     if (is_link && change) Rules::CheckLink(*change, dir.Path(entry.name));
     tree_.ReplaceFile(dir, entry.name, {.disk = &disk, .is_link = is_link, .change = change, .checksum = {}});

@@ -5,6 +5,7 @@
 #include <algorithm>
 #include <functional>
 
+#include "core/entries.h"
 #include "core/validate.h"
 
 namespace ostree {
@@ -55,14 +56,11 @@ void ForEachIn(int parent, const char* path, const std::function<void(int, const
   Fd fd(openat(parent, path, O_RDONLY | O_DIRECTORY | O_CLOEXEC));
   if (!fd && (errno == ENOENT || errno == ENOTDIR)) return;
   if (!fd) throw Failure::Errno("open", path);
-  Owned<DIR> directory(fdopendir(fd.get()));
-  if (!directory) throw Failure::Errno("opendir", path);
-  int held = fd.release();
-  while (auto* entry = readdir(directory.get())) {
+  auto each = [&](const char* name, unsigned char) {
     ThrowIfCancelled(cancellable);
-    std::string name = entry->d_name;
-    if (name != "." && name != "..") visit(held, name);
-  }
+    visit(fd.get(), name);
+  };
+  if (!ReadEntries(fd.get(), each)) throw Failure::Errno("getdents64", path);
 }
 
 // Every directory two levels down that has a superblock.

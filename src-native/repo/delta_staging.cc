@@ -5,6 +5,8 @@
 
 #include <vector>
 
+#include "core/entries.h"
+
 namespace ostree {
 namespace {
 
@@ -25,13 +27,8 @@ std::vector<std::string> ListNames(int parent, const std::string& path) {
   std::vector<std::string> names;
   Fd fd(openat(parent, path.c_str(), O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC));
   if (!fd) throw Failure::Errno("open", path);
-  Owned<DIR> directory(fdopendir(fd.get()));
-  if (!directory) throw Failure::Errno("opendir", path);
-  fd.release();
-  while (auto* entry = readdir(directory.get())) {
-    std::string name = entry->d_name;
-    if (name != "." && name != "..") names.push_back(name);
-  }
+  auto add = [&names](const char* name, unsigned char) { names.emplace_back(name); };
+  if (!ReadEntries(fd.get(), add)) throw Failure::Errno("getdents64", path);
   return names;
 }
 

@@ -5,6 +5,7 @@
 #include <algorithm>
 #include <set>
 
+#include "core/entries.h"
 #include "delta_staging.h"
 #include "prune_sweep.h"
 
@@ -44,13 +45,11 @@ uint64_t DeltaSize(OstreeRepo* repo, const DeltaName& name) {
   auto path = DeltaPath(name);
   Fd fd(openat(ostree_repo_get_dfd(repo), path.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC));
   if (!fd) throw Failure::Errno("open", path);
-  Owned<DIR> directory(fdopendir(fd.get()));
-  if (!directory) throw Failure::Errno("opendir", path);
-  fd.release();
   uint64_t bytes = 0;
-  while (auto* entry = readdir(directory.get())) {
-    if (entry->d_name[0] != '.') bytes += FileSize(repo, path + "/" + entry->d_name);
-  }
+  auto add = [&](const char* name, unsigned char) {
+    if (name[0] != '.') bytes += FileSize(repo, path + "/" + name);
+  };
+  if (!ReadEntries(fd.get(), add)) throw Failure::Errno("getdents64", path);
   return bytes;
 }
 

@@ -1,6 +1,5 @@
 #include "sysroot.h"
 
-#include <dirent.h>
 #include <fcntl.h>
 #include <sys/stat.h>
 
@@ -8,6 +7,7 @@
 #include <chrono>
 #include <cstring>
 
+#include "core/entries.h"
 #include "core/pause.h"
 #include "core/thread.h"
 #include "deployment.h"
@@ -56,19 +56,14 @@ void CheckDeploymentName(const std::string& name, const std::string& directory) 
   throw failure;
 }
 
-struct CloseDirectory {
-  void operator()(DIR* directory) const { closedir(directory); }
-};
-
 template <class Fn>
 void ForEachName(int root, const std::string& path, Fn fn) {
   Fd fd(openat(root, path.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC));
   if (!fd) return;  // none there, or none of ours
-  std::unique_ptr<DIR, CloseDirectory> directory(fdopendir(fd.get()));
-  if (!directory) throw Failure::Errno("fdopendir", path);
-  fd.release();
-  while (auto* entry = readdir(directory.get()))
-    if (entry->d_name[0] != '.') fn(std::string(entry->d_name));
+  auto each = [&fn](const char* name, unsigned char) {
+    if (name[0] != '.') fn(std::string(name));
+  };
+  if (!ReadEntries(fd.get(), each)) throw Failure::Errno("getdents64", path);
 }
 
 void CheckDeploymentNames(int root) {
